@@ -16,6 +16,7 @@
 #define WEAVED_UID_FALLBACK	64783
 
 #define PROC_PIPE_FD		3	/* a child's pipe to the parent */
+#define EMPTY_ROOT		"/run/weaved/empty"
 
 enum proc_id {
 	PROC_PARENT,
@@ -35,6 +36,7 @@ enum imsg_type {
 	IMSG_READY,		/* struct imsg_ready */
 
 	/* parent to any child */
+	IMSG_START,		/* struct imsg_start: the first of all */
 	IMSG_PIPE,		/* struct imsg_pipe, fd: a pipe to that child */
 	IMSG_LOG_LEVEL,		/* struct imsg_log_level */
 
@@ -54,6 +56,9 @@ enum imsg_type {
 	IMSG_KX2_STARTED,	/* struct imsg_kx2_started */
 	IMSG_KX2_FINISHED,	/* struct imsg_kx2_finished */
 	IMSG_PROCESS,		/* struct ctl_process: for status */
+
+	/* engine or control to parent */
+	IMSG_DISTRUST,		/* struct imsg_pipe: that child sent nonsense */
 
 	/* engine to parent */
 	IMSG_DIAL,		/* struct imsg_dial */
@@ -81,6 +86,14 @@ enum imsg_type {
 	IMSG_END,		/* struct ctl_end */
 
 	IMSG_TYPE_MAX
+};
+
+/* How a child is to confine itself. */
+struct imsg_start {
+	uint32_t	uid;
+	uint32_t	gid;
+	uint32_t	sandbox;	/* enum sandbox_policy */
+	uint32_t	log_level;	/* enum log_level */
 };
 
 struct imsg_ready {
