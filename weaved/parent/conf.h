@@ -75,6 +75,9 @@ struct conf_source {
  */
 struct conf	*conf_load(const struct conf_source *source,
 		    char error[CONF_ERROR_MAX]);
+/* The same with the len bytes at data as file, and no other source. */
+struct conf	*conf_parse_buffer(const char *file, const void *data,
+		    size_t len, char error[CONF_ERROR_MAX]);
 void		 conf_free(struct conf *conf);
 /* Canonical YAML with every key; conf_load() of it gives an equal conf. */
 int		 conf_print(const struct conf *conf, FILE *out);

@@ -1,0 +1,139 @@
+#include <string.h>
+
+#include "common/ctl.h"
+#include "weaved/parent/conf_key.h"
+
+/* Edits that still count as a misspelt key. */
+#define DISTANCE_MAX 2
+#define NAME_MAX_LEN 32
+
+static size_t edit_distance(const char *, const char *);
+
+static const struct conf_word protocol_words[] = {
+    {"weave", CONF_PROTOCOL_WEAVE},
+    {"hardened", CONF_WORD_LATER},
+    {"mixed", CONF_WORD_LATER},
+    {NULL, 0},
+};
+
+static const struct conf_word encryption_words[] = {
+    {"required", CONF_ENCRYPTION_REQUIRED},
+    {"none", CONF_ENCRYPTION_NONE},
+    {NULL, 0},
+};
+
+static const struct conf_word sandbox_words[] = {
+    {"required", CONF_SANDBOX_REQUIRED},
+    {"strict", CONF_SANDBOX_STRICT},
+    {"best-effort", CONF_SANDBOX_BEST_EFFORT},
+    {NULL, 0},
+};
+
+static const struct conf_word log_words[] = {
+    {"debug", LOGLEVEL_DEBUG},
+    {"info", LOGLEVEL_INFO},
+    {"warning", LOGLEVEL_WARNING},
+    {"error", LOGLEVEL_ERROR},
+    {NULL, 0},
+};
+
+#define FIELD(f)                            \
+	.offset = offsetof(struct conf, f), \
+	.size = sizeof(((struct conf *)NULL)->f)
+#define VARIABLE(name, f) \
+	.variable = (name), .variable_offset = offsetof(struct conf_source, f)
+
+/* In the order in which they are printed. */
+const struct conf_key conf_keys[CONF_KEYS] = {
+    {"mesh", &conf_type_text, FIELD(mesh), .min = 1, .max = 63,
+	.check = conf_text_check_mesh, .fallback = "weave", .fixed = true},
+    {"protocol", &conf_type_word, FIELD(protocol), .words = protocol_words,
+	.fallback = "weave", .fixed = true},
+    {"name", &conf_type_name, FIELD(name), .fallback = "", .fixed = true},
+    {"nickname", &conf_type_text, FIELD(nickname), .max = NICKNAME_MAX - 1,
+	.fallback = ""},
+    {"listen", &conf_type_listen, FIELD(listen), .fallback = "0.0.0.0",
+	.fixed = true},
+    {"port", &conf_type_number, FIELD(port), .min = 1, .max = 65534,
+	.fallback = "6783", .fixed = true},
+    {"peers", &conf_type_peers, FIELD(peers),
+	VARIABLE("KUBE_PEERS", env_peers)},
+    {"discovery", &conf_type_yesno, FIELD(discovery), .fallback = "yes"},
+    {"connection-limit", &conf_type_number, FIELD(connection_limit),
+	.max = 65535, .fallback = "200", VARIABLE("CONN_LIMIT", env_limit)},
+    {"encryption", &conf_type_word, FIELD(encryption),
+	.words = encryption_words, .fallback = "required", .fixed = true},
+    {"password-file", &conf_type_path, FIELD(password_file), .max = 1023,
+	.fallback = ""},
+    {"trusted-subnets", &conf_type_subnets, FIELD(trusted)},
+    {"bridge", &conf_type_text, FIELD(bridge), .min = 1, .max = 11,
+	.check = conf_text_check_bridge, .fallback = "weave", .fixed = true},
+    {"mtu", &conf_type_number, FIELD(mtu), .min = 576, .max = 65535,
+	.fallback = "1376", VARIABLE("WEAVE_MTU", env_mtu)},
+    {"sandbox", &conf_type_word, FIELD(sandbox), .words = sandbox_words,
+	.fallback = "required", .fixed = true},
+    {"control-socket", &conf_type_path, FIELD(control_socket), .min = 2,
+	.max = 107, .fallback = CTL_SOCKET_PATH, .fixed = true},
+    {"state-directory", &conf_type_path, FIELD(state_directory), .min = 1,
+	.max = 1023, .fallback = "/var/lib/weaved", .fixed = true},
+    {"log", &conf_type_word, FIELD(log), .words = log_words,
+	.fallback = "info"},
+};
+
+const struct conf_key *
+conf_key_find(const char *name)
+{
+	for (size_t i = 0; i < CONF_KEYS; i++)
+		if (strcmp(conf_keys[i].name, name) == 0)
+			return (&conf_keys[i]);
+	return (NULL);
+}
+
+void
+conf_key_unknown(const char *name, char cause[CONF_CAUSE_MAX])
+{
+	const char *nearest = NULL;
+	size_t best = DISTANCE_MAX + 1;
+
+	for (size_t i = 0; i < CONF_KEYS; i++) {
+		size_t d = edit_distance(name, conf_keys[i].name);
+
+		if (d < best && d < strlen(conf_keys[i].name) - 1) {
+			best = d;
+			nearest = conf_keys[i].name;
+		}
+	}
+	if (nearest != NULL)
+		conf_cause(cause, "unknown key \"%.64s\", did you mean \"%s\"?",
+		    name, nearest);
+	else
+		conf_cause(cause, "unknown key \"%.64s\"", name);
+}
+
+/* Insertions, deletions and replacements from a to b. */
+static size_t
+edit_distance(const char *a, const char *b)
+{
+	size_t row[NAME_MAX_LEN + 1], n = strlen(b);
+
+	if (strlen(a) > NAME_MAX_LEN || n > NAME_MAX_LEN)
+		return (SIZE_MAX);
+	for (size_t j = 0; j <= n; j++)
+		row[j] = j;
+	for (size_t i = 1; a[i - 1] != '\0'; i++) {
+		size_t diagonal = row[0];
+
+		row[0] = i;
+		for (size_t j = 1; j <= n; j++) {
+			size_t best = diagonal + (a[i - 1] != b[j - 1]);
+
+			diagonal = row[j];
+			if (row[j] + 1 < best)
+				best = row[j] + 1;
+			if (row[j - 1] + 1 < best)
+				best = row[j - 1] + 1;
+			row[j] = best;
+		}
+	}
+	return (row[n]);
+}
