@@ -1,0 +1,47 @@
+/*
+ * Which peer a MAC address is behind (mesh-protocol 9). Bounded: a new
+ * address takes the place of the one unseen for longest.
+ */
+#ifndef ENGINE_OVERLAY_MACTABLE_H
+#define ENGINE_OVERLAY_MACTABLE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/addr.h"
+
+#define MACTABLE_AGE 600000 /* ms without use */
+#define MACTABLE_REFRESH 60000 /* use is recorded at most this often */
+
+struct mactable;
+
+/* NULL without memory. */
+struct mactable *mactable_new(size_t max);
+/* NULL is fine. */
+void mactable_free(struct mactable *table);
+
+/*
+ * Learns mac at peer unless it is known at another one. Returns the peer that
+ * holds it afterwards.
+ */
+uint64_t mactable_add(
+    struct mactable *table, const uint8_t mac[6], uint64_t peer, uint64_t now);
+/*
+ * Learns mac at peer in any case. Returns the peer that held it before,
+ * PEERNAME_UNKNOWN for none.
+ */
+uint64_t mactable_add_forced(
+    struct mactable *table, const uint8_t mac[6], uint64_t peer, uint64_t now);
+/* PEERNAME_UNKNOWN if mac is not known. */
+uint64_t mactable_lookup(
+    const struct mactable *table, const uint8_t mac[6], uint64_t now);
+void mactable_remove_peer(struct mactable *table, uint64_t peer);
+/* Removes what is too old. */
+void mactable_sweep(struct mactable *table, uint64_t now);
+/* Calls visit for each entry that is not too old; seen: last recorded use. */
+void mactable_walk(const struct mactable *table, uint64_t now,
+    void (*visit)(
+	void *arg, const uint8_t mac[6], uint64_t peer, uint64_t seen),
+    void *arg);
+
+#endif
