@@ -1,6 +1,7 @@
 # weaved: GNU make, pkg-config, gcc or clang. Objects and programs go below
-# build/; README.md says what the targets do. SANITIZE=address,undefined builds
-# all of it sanitized, below build/sanitize.
+# build/, sanitized ones (SANITIZE=address,undefined) below build/sanitize.
+#
+# all (default) install uninstall clean   check demo soak fuzz lint   deps
 
 VERSION	= 0.1.0
 BUILD	?= build
@@ -13,13 +14,12 @@ MANDIR	?= $(PREFIX)/share/man
 UNITDIR	?= $(PREFIX)/lib/systemd/system
 CONFDIR	= /etc/weaved
 INITDIR	= /etc/init.d
-D	= $(DESTDIR)
 
 CC	?= cc
+AR	?= ar
 PKG_CONFIG ?= pkg-config
-export CC PKG_CONFIG
 
-# pkg-config's name of each library, then Debian's.
+# Each library as pkg-config:Debian package.
 LIBRARIES = libevent:libevent-dev libsodium:libsodium-dev \
 	  yaml-0.1:libyaml-dev jansson:libjansson-dev \
 	  libbsd-overlay:libbsd-dev libseccomp:libseccomp-dev
@@ -27,18 +27,177 @@ PKGS	= $(foreach l,$(LIBRARIES),$(firstword $(subst :, ,$(l))))
 
 DEPS	= gcc libc6-dev pkg-config \
 	  $(foreach l,$(LIBRARIES),$(lastword $(subst :, ,$(l))))
-DEPS_RUN = iproute2 iputils-ping procps iperf3 tcpdump jq ethtool nftables
-DEPS_CHECK = $(DEPS_RUN) atf-sh libatf-dev kyua mandoc systemd
-DEPS_LINT = clang-format cppcheck mandoc shellcheck
-DEPS_FUZZ = clang libclang-rt-14-dev
+DEPS_DEMO = $(DEPS) iproute2 iputils-ping procps iperf3 tcpdump jq
+DEPS_CHECK = $(DEPS_DEMO) atf-sh ethtool kyua libatf-dev mandoc nftables \
+	  systemd
+DEPS_LINT = $(DEPS) binutils clang-format cppcheck mandoc shellcheck
+DEPS_FUZZ = $(DEPS) clang libclang-rt-14-dev
 
-# What a program is built for decides what is needed: complain before compiling.
+# Targets that compile; the others fetch what they need and come back here.
 GOALS	:= $(or $(MAKECMDGOALS),all)
-ifneq ($(filter-out clean uninstall deps deps-%,$(GOALS)),)
-NEED	:= $(LIBRARIES)
+ifneq ($(filter-out deps clean uninstall check demo soak fuzz lint,$(GOALS)),)
+ifeq ($(shell command -v $(PKG_CONFIG)),)
+$(error weaved needs $(PKG_CONFIG): apt-get install pkg-config, or make deps)
 endif
-ifneq ($(filter check tests,$(GOALS)),)
-ifneq ($(shell id -u),0)
-NEED	+= atf-c:libatf-dev
+ifeq ($(shell command -v $(firstword $(CC))),)
+$(error weaved needs $(CC): apt-get install gcc, or make deps)
 endif
+$(foreach l,$(LIBRARIES),$(if $(shell \
+	  $(PKG_CONFIG) --exists $(firstword $(subst :, ,$(l))) || echo no),\
+	  $(error weaved needs $(firstword $(subst :, ,$(l))): apt-get install \
+	  $(lastword $(subst :, ,$(l))), or make deps)))
+
+LIB_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PKGS))
+LIBS	:= $(shell $(PKG_CONFIG) --libs $(PKGS)) -lpthread
+
+# Of the compiler's defences those that it has for this machine.
+HARDEN	:= -fPIE -fstack-protector-strong $(foreach f, \
+	  -ftrivial-auto-var-init=zero -fstack-clash-protection \
+	  -fcf-protection -mbranch-protection=standard, \
+	  $(shell $(CC) -Werror $(f) -x c -c /dev/null -o /dev/null \
+	  2>/dev/null && echo $(f)))
 endif
+
+WARN	= -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+	  -Wold-style-definition -Wpointer-arith -Wcast-qual -Wwrite-strings \
+	  -Wundef -Wvla -Wformat=2 -Wimplicit-fallthrough -Werror
+ifeq ($(SANITIZE),)
+OPT	?= -O2 -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+else
+OPT	?= -O1
+SANFLAGS = -fsanitize=$(SANITIZE) -fno-omit-frame-pointer \
+	  -fno-sanitize-recover=all -DWEAVED_SANITIZE
+endif
+CFLAGS	?= -g
+ALL_CFLAGS = -std=c17 -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -I. $(OPT) \
+	  $(WARN) $(HARDEN) $(SANFLAGS) $(LIB_CFLAGS) $(CFLAGS) $(CPPFLAGS) \
+	  -MMD -MP
+ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now,-z,noexecstack,--as-needed \
+	  $(SANFLAGS) $(CFLAGS) $(LDFLAGS)
+
+LIB_SRC	:= $(filter-out %/main.c,$(wildcard common/*.c weavectl/*.c) \
+	  $(shell find weaved -name '*.c'))
+LIB	:= $(OUT)/libweaved.a
+
+# A test program is one file NAME_test.c or NAME_test.sh; what several share
+# lies in regress/lib. A fuzz target NAME_fuzz.c becomes two programs: one for
+# libFuzzer, and a test NAME_fuzz_test of its corpus.
+TESTLIB	:= $(OUT)/libtest.a
+TESTS	:= $(patsubst %.c,$(OUT)/%,$(wildcard regress/*/*_test.c)) \
+	  $(patsubst %.sh,$(OUT)/%,$(wildcard regress/*/*_test.sh))
+FUZZ	:= $(patsubst %.c,$(OUT)/%,$(wildcard regress/fuzz/*_fuzz.c))
+MANUALS	:= $(wildcard *.5 man/*.8)
+SCRIPTS	:= $(wildcard .ci/run etc/*.sh etc/*.init regress/*.sh regress/*/*.sh)
+
+all: $(OUT)/weaved $(OUT)/weavectl
+
+$(OUT)/weaved $(OUT)/weavectl: $(OUT)/%: $(OUT)/obj/%/main.o $(LIB)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
+$(LIB): $(LIB_SRC:%.c=$(OUT)/obj/%.o)
+$(TESTLIB): $(patsubst %.c,$(OUT)/obj/%.o,$(wildcard regress/lib/*.c))
+$(LIB) $(TESTLIB):
+	rm -f $@ && $(AR) rcs $@ $^
+
+$(OUT)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+
+$(OUT)/regress/%_test: $(OUT)/obj/regress/%_test.o $(TESTLIB) $(LIB)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -latf-c
+
+$(OUT)/regress/%_test: regress/%_test.sh
+	@mkdir -p $(@D)
+	printf '#!%s\n' "$$($(PKG_CONFIG) --variable=interpreter atf-sh)" | \
+	    cat - $< >$@ && chmod +x $@
+
+$(OUT)/regress/fuzz/%_fuzz_test: $(OUT)/obj/regress/fuzz/%_fuzz.o \
+	    $(OUT)/obj/regress/fuzz/corpus_main.o $(LIB)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -latf-c
+
+$(OUT)/regress/fuzz/%_fuzz: $(OUT)/obj/regress/fuzz/%_fuzz.o $(LIB)
+	@mkdir -p $(@D)
+	$(CC) -fsanitize=fuzzer $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
+$(OUT)/obj/regress/fuzz/%_fuzz.o: WARN += -Wno-missing-prototypes
+
+fuzzers: $(FUZZ)
+corpora: $(FUZZ:%=%_test)
+
+# The corpora always run sanitized, whatever the rest is.
+tests: all $(TESTS)
+ifeq ($(SANITIZE),)
+	$(MAKE) SANITIZE=address,undefined corpora
+	@mkdir -p $(OUT)/regress
+	ln -sfn ../sanitize/regress/fuzz $(OUT)/regress/fuzz
+else
+tests: corpora
+endif
+
+check:
+	@etc/deps.sh $(DEPS_CHECK)
+	$(MAKE) tests
+	@regress/check.sh $(OUT)
+
+demo:
+	@etc/deps.sh $(DEPS_DEMO)
+	$(MAKE) all
+	@regress/demo.sh $(OUT)
+
+soak:
+	@etc/deps.sh $(DEPS_CHECK)
+	$(MAKE) all
+	@regress/soak.sh $(OUT)
+
+fuzz:
+	@etc/deps.sh $(DEPS_FUZZ)
+	$(MAKE) CC=clang BUILD=$(BUILD)/fuzz \
+	    SANITIZE=fuzzer-no-link,address,undefined fuzzers
+	@regress/fuzz.sh $(BUILD)/fuzz/sanitize/regress/fuzz
+
+lint:
+	@etc/deps.sh $(DEPS_LINT)
+	$(MAKE) all
+	@regress/lint.sh $(OUT)
+
+# Fetches what any of the targets needs.
+deps:
+	@etc/deps.sh $(sort $(DEPS_CHECK) $(DEPS_LINT) $(DEPS_FUZZ))
+
+install: all
+	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(BINDIR) \
+	    $(DESTDIR)$(UNITDIR) $(DESTDIR)$(INITDIR) $(DESTDIR)$(CONFDIR)
+	install $(OUT)/weaved $(DESTDIR)$(SBINDIR)
+	install $(OUT)/weavectl $(DESTDIR)$(BINDIR)
+	for page in $(MANUALS); do install -D -m 644 $$page \
+	    $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/} || exit; done
+	sed 's,/usr/local/sbin,$(SBINDIR),' etc/systemd/weaved.service \
+	    >$(DESTDIR)$(UNITDIR)/weaved.service
+	sed 's,/usr/local/sbin,$(SBINDIR),' etc/weaved.init \
+	    >$(DESTDIR)$(INITDIR)/weaved
+	chmod 644 $(DESTDIR)$(UNITDIR)/weaved.service
+	chmod 755 $(DESTDIR)$(INITDIR)/weaved
+	[ -e $(DESTDIR)$(CONFDIR)/weaved.conf ] || \
+	    install -m 644 etc/weaved.conf $(DESTDIR)$(CONFDIR)
+	[ -n "$(DESTDIR)" ] || etc/accounts.sh
+
+# What the operator wrote stays: another weaved.conf, the password, the state.
+uninstall:
+	rm -f $(DESTDIR)$(SBINDIR)/weaved $(DESTDIR)$(BINDIR)/weavectl \
+	    $(DESTDIR)$(UNITDIR)/weaved.service $(DESTDIR)$(INITDIR)/weaved
+	for page in $(MANUALS); do rm -f \
+	    $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}; done
+	cmp -s etc/weaved.conf $(DESTDIR)$(CONFDIR)/weaved.conf && \
+	    rm $(DESTDIR)$(CONFDIR)/weaved.conf || :
+	rmdir $(DESTDIR)$(CONFDIR) 2>/dev/null || :
+
+clean:
+	rm -rf $(BUILD)
+
+-include $(shell find $(OUT)/obj -name '*.d' 2>/dev/null)
+
+.PHONY: all tests corpora fuzzers check demo soak fuzz lint deps install \
+	uninstall clean
+.SECONDARY:
