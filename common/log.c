@@ -11,6 +11,7 @@ static void	log_line(enum log_level, int, const char *, va_list)
 
 static log_sink		 sink = log_stderr;
 static void		*sink_arg;
+static const char	*log_origin;
 static enum log_level	 threshold = LOGLEVEL_INFO;
 
 static const char *const level_names[] = {
@@ -33,6 +34,23 @@ log_init(log_sink new_sink, void *arg)
 {
 	sink = new_sink;
 	sink_arg = arg;
+}
+
+void
+log_set_origin(const char *origin)
+{
+	log_origin = origin;
+}
+
+void
+log_forward(enum log_level level, const char *origin, const char *line)
+{
+	char full[LOG_LINE_MAX];
+
+	if (level < threshold)
+		return;
+	snprintf(full, sizeof(full), "%s: %s", origin, line);
+	sink(sink_arg, level, full);
 }
 
 void
@@ -65,12 +83,15 @@ log_level_name(enum log_level level)
 static void
 log_line(enum log_level level, int saved_errno, const char *fmt, va_list ap)
 {
-	char line[LOG_LINE_MAX];
+	char line[LOG_LINE_MAX] = "";
 	size_t used;
 
 	if (level < threshold)
 		return;
-	vsnprintf(line, sizeof(line), fmt, ap);
+	if (log_origin != NULL)
+		snprintf(line, sizeof(line), "%s: ", log_origin);
+	used = strlen(line);
+	vsnprintf(line + used, sizeof(line) - used, fmt, ap);
 	used = strlen(line);
 	if (saved_errno != 0)
 		snprintf(line + used, sizeof(line) - used, ": %s",

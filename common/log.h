@@ -23,6 +23,8 @@ typedef void (*log_sink)(void *arg, enum log_level level, const char *line);
 
 /* Before the first call lines go to standard error. */
 void		 log_init(log_sink sink, void *arg);
+/* Prefix of this process's own lines, "NAME: "; NULL: none. */
+void		 log_set_origin(const char *origin);
 void		 log_set_level(enum log_level level);
 enum log_level	 log_get_level(void);
 /* Returns -1 if text is no level, else the level. */
@@ -36,6 +38,10 @@ void	log_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* Appends ": " and the text of errno. */
 void	log_warn_errno(const char *fmt, ...)
 	    __attribute__((format(printf, 1, 2)));
+
+/* A line of another process, under its name. */
+void	log_forward(enum log_level level, const char *origin,
+	    const char *line);
 
 /* Process heads only: log, then leave with status 1. */
 void	fatalx(const char *fmt, ...)

@@ -23,6 +23,8 @@ struct dispatch_entry {
 	{ (type), sizeof(payload), sizeof(payload), false, (handler) }
 #define DISPATCH_EMPTY(type, handler)	{ (type), 0, 0, false, (handler) }
 #define DISPATCH_FD(type, handler)	{ (type), 0, 0, true, (handler) }
+#define DISPATCH_WITH_FD(type, payload, handler) \
+	{ (type), sizeof(payload), sizeof(payload), true, (handler) }
 
 enum pipe_end {
 	PIPE_EOF,		/* the other process is gone */

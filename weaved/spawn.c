@@ -20,6 +20,7 @@
 #define SPAWN_BACKOFF_MS	100	/* second restart in a row */
 #define SPAWN_BACKOFF_MAX_MS	10000
 #define SPAWN_FILES_MAX		8192	/* descriptors of a child */
+#define SPAWN_LOG_RATE		200	/* lines a second of a child */
 
 struct spawn {
 	enum proc_id		 proc;
@@ -34,6 +35,8 @@ struct spawn {
 	uint32_t		 restarts;
 	uint64_t		 started;	/* ms */
 	uint64_t		 backoff;	/* ms */
+	uint64_t		 log_window;	/* ms, start of the second */
+	uint32_t		 log_lines;	/* in it */
 	char			 sandbox[CTL_TEXT_MAX];
 };
 
@@ -42,6 +45,7 @@ static void	spawn_pipe_ended(void *, enum pipe_end);
 static void	spawn_restart(evutil_socket_t, short, void *);
 static void	spawn_schedule(struct spawn *);
 static void	spawn_raise_files(void);
+static bool	spawn_may_log(struct spawn *);
 
 struct spawn *
 spawn_new(struct event_base *base, enum proc_id proc,
@@ -265,6 +269,22 @@ spawn_describe(const struct spawn *spawn, struct ctl_process *row)
 	    sizeof(row->sandbox));
 }
 
+static bool
+spawn_may_log(struct spawn *spawn)
+{
+	uint64_t now = proc_now();
+
+	if (now - spawn->log_window >= 1000) {
+		if (spawn->log_lines > SPAWN_LOG_RATE)
+			log_warn("%u lines of %s not logged",
+			    spawn->log_lines - SPAWN_LOG_RATE,
+			    proc_name(spawn->proc));
+		spawn->log_window = now;
+		spawn->log_lines = 0;
+	}
+	return ++spawn->log_lines <= SPAWN_LOG_RATE;
+}
+
 /* The text is the child's, so it may be anything: encoded before it is kept. */
 void
 spawn_handle_log(void *arg, struct imsg *imsg)
@@ -274,25 +294,14 @@ spawn_handle_log(void *arg, struct imsg *imsg)
 	char line[LOG_LINE_MAX];
 	uint32_t level;
 
+	if (!spawn_may_log(spawn))
+		return;
 	memcpy(&level, imsg->data, sizeof(level));
 	if (level > LOGLEVEL_ERROR)
 		level = LOGLEVEL_ERROR;
 	strnvisx(line, sizeof(line), text, imsg->len - sizeof(level),
 	    VIS_OCTAL | VIS_CSTYLE);
-	switch (level) {
-	case LOGLEVEL_DEBUG:
-		log_debug("%s: %s", proc_name(spawn->proc), line);
-		break;
-	case LOGLEVEL_INFO:
-		log_info("%s: %s", proc_name(spawn->proc), line);
-		break;
-	case LOGLEVEL_WARNING:
-		log_warn("%s: %s", proc_name(spawn->proc), line);
-		break;
-	default:
-		log_error("%s: %s", proc_name(spawn->proc), line);
-		break;
-	}
+	log_forward((enum log_level)level, proc_name(spawn->proc), line);
 }
 
 void

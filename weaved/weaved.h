@@ -51,11 +51,12 @@ enum imsg_type {
 	IMSG_TARGET_ADD,	/* struct imsg_target */
 	IMSG_TARGET_REMOVE,	/* struct imsg_target_id */
 	IMSG_REDIAL,		/* struct imsg_neighbour */
-	IMSG_DIALLED,		/* struct imsg_dialled, fd unless error */
+	IMSG_DIALLED,		/* struct imsg_dialled, fd: connected */
+	IMSG_DIAL_FAILED,	/* struct imsg_dialled with error, no fd */
 	IMSG_RESOLVED,		/* struct imsg_resolved, also resolver to parent */
 	IMSG_KX2_STARTED,	/* struct imsg_kx2_started */
 	IMSG_KX2_FINISHED,	/* struct imsg_kx2_finished */
-	IMSG_PROCESS,		/* struct ctl_process: for status */
+	IMSG_PROCESS,		/* struct ctl_process, hdr.id: enum proc_id */
 
 	/* engine or control to parent */
 	IMSG_DISTRUST,		/* struct imsg_pipe: that child sent nonsense */

@@ -1,0 +1,114 @@
+#include <getopt.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "weaved/child.h"
+#include "weaved/control/control.h"
+#include "weaved/engine/engine.h"
+#include "weaved/parent/parent.h"
+#include "weaved/resolver/resolver.h"
+
+#define OPTIONS_MAX	256	/* of -o */
+
+static void	usage(FILE *);
+static int	become_child(const char *);
+static const char *environment(const char *);
+
+static const struct option long_options[] = {
+	{ "help", no_argument, NULL, 'h' },
+	{ "version", no_argument, NULL, 'V' },
+	{ NULL, 0, NULL, 0 },
+};
+
+static void
+usage(FILE *out)
+{
+	fprintf(out, "usage: weaved [-dhnVv] [-f file] [-o key=value]... "
+	    "[peer ...]\n"
+	    "  -d            stay in the foreground, log to standard error\n"
+	    "  -f file       configuration instead of %s\n"
+	    "  -n            check the configuration; with -v print it\n"
+	    "  -o key=value  set a key of weaved.conf(5)\n"
+	    "  -V            print the version\n"
+	    "  -v            log debug messages\n", CONF_PATH);
+}
+
+/* The re-executed program; see weaved(8), PROCESSES. */
+static int
+become_child(const char *name)
+{
+	if (strcmp(name, proc_name(PROC_ENGINE)) == 0)
+		engine_main();
+	else if (strcmp(name, proc_name(PROC_CONTROL)) == 0)
+		control_main();
+	else if (strcmp(name, proc_name(PROC_RESOLVER)) == 0)
+		resolver_main();
+	fprintf(stderr, "weaved: no process %s\n", name);
+	return 2;
+}
+
+/* Empty means unset. */
+static const char *
+environment(const char *name)
+{
+	const char *value = getenv(name);
+
+	return value != NULL && value[0] != '\0' ? value : NULL;
+}
+
+int
+main(int argc, char *argv[])
+{
+	const char *keys[OPTIONS_MAX];
+	struct parent_options options = { .source.options = keys };
+	bool check = false, verbose = false;
+	int c;
+
+	while ((c = getopt_long(argc, argv, "+df:hno:P:Vv", long_options,
+	    NULL)) != -1) {
+		switch (c) {
+		case 'd':
+			options.foreground = true;
+			break;
+		case 'f':
+			options.source.file = optarg;
+			break;
+		case 'h':
+			usage(stdout);
+			return 0;
+		case 'n':
+			check = true;
+			break;
+		case 'o':
+			if (options.source.noptions == OPTIONS_MAX - 1) {
+				fprintf(stderr, "weaved: too many -o\n");
+				return 2;
+			}
+			keys[options.source.noptions++] = optarg;
+			break;
+		case 'P':
+			return become_child(optarg);
+		case 'V':
+			printf("weaved %s\n", WEAVED_VERSION);
+			return 0;
+		case 'v':
+			verbose = true;
+			break;
+		default:
+			usage(stderr);
+			return 2;
+		}
+	}
+	if (verbose && !check)
+		keys[options.source.noptions++] = "log=debug";
+	options.source.peers = (const char **)(uintptr_t)(argv + optind);
+	options.source.npeers = (size_t)(argc - optind);
+	options.source.env_mtu = environment("WEAVE_MTU");
+	options.source.env_limit = environment("CONN_LIMIT");
+	options.source.env_peers = environment("KUBE_PEERS");
+	if (check)
+		return parent_check(&options, verbose);
+	return parent_main(&options);
+}

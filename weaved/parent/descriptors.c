@@ -1,0 +1,340 @@
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/if_tun.h>
+#include <linux/sockios.h>
+#include <net/if.h>
+#include <net/if_arp.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "weaved/parent/descriptors.h"
+#include "weaved/weaved.h"
+
+#define LISTEN_BACKLOG	128
+#define UDP_BUFFER	(8 * 1024 * 1024)	/* bytes, each direction */
+
+static int	descriptors_fail(char *, const char *, const char *);
+static int	descriptors_open_tcp(const struct conf *, char *);
+static int	descriptors_open_udp(const struct conf *, int, char *);
+static int	descriptors_steer(int);
+static int	descriptors_bridge(const struct conf *, uint64_t, int, char *);
+static int	descriptors_tap(struct descriptors *, const struct conf *,
+		    int, char *);
+static int	descriptors_set_link(int, const char *, uint32_t);
+static void	descriptors_no_accept_ra(const char *);
+static int	descriptors_unlink_stale(const struct sockaddr_un *);
+static bool	descriptors_name_is_mac(uint64_t);
+
+static int
+descriptors_fail(char *error, const char *what, const char *name)
+{
+	snprintf(error, CONF_ERROR_MAX, "%s %s: %s", what, name,
+	    strerror(errno));
+	return -1;
+}
+
+void
+descriptors_setup_stream(int fd)
+{
+	int on = 1;
+
+	/* Gossip is small and must not wait for more of it. */
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+}
+
+static int
+descriptors_open_tcp(const struct conf *conf, char *error)
+{
+	struct sockaddr_in sin = { .sin_family = AF_INET,
+		.sin_port = htons(conf->port),
+		.sin_addr.s_addr = htonl(conf->listen) };
+	int fd, on = 1;
+
+	fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd == -1)
+		return descriptors_fail(error, "TCP", "socket");
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	descriptors_setup_stream(fd);
+	if (bind(fd, (struct sockaddr *)&sin, sizeof(sin)) == -1 ||
+	    listen(fd, LISTEN_BACKLOG) == -1) {
+		char address[IPV4_STRLEN];
+
+		if (errno == EADDRINUSE)
+			snprintf(error, CONF_ERROR_MAX, "port %u in use",
+			    conf->port);
+		else
+			descriptors_fail(error, "listen",
+			    ipv4_format(conf->listen, address));
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+/* Input of the whole group goes to its first member. */
+static int
+descriptors_steer(int fd)
+{
+	struct sock_filter first = BPF_STMT(BPF_RET | BPF_K, 0);
+	struct sock_fprog program = { 1, &first };
+
+	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program,
+	    sizeof(program));
+}
+
+static int
+descriptors_open_udp(const struct conf *conf, int discover, char *error)
+{
+	struct sockaddr_in sin = { .sin_family = AF_INET,
+		.sin_port = htons(conf->port),
+		.sin_addr.s_addr = htonl(conf->listen) };
+	int buffer = UDP_BUFFER, fd, on = 1;
+
+	fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd == -1)
+		return descriptors_fail(error, "UDP", "socket");
+	if (setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) == -1 ||
+	    setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, &discover,
+	    sizeof(discover)) == -1 ||
+	    setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof(on)) == -1 ||
+	    (discover == IP_PMTUDISC_DO && setsockopt(fd, IPPROTO_IP,
+	    IP_RECVERR, &on, sizeof(on)) == -1)) {
+		close(fd);
+		return descriptors_fail(error, "UDP", "socket options");
+	}
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &buffer, sizeof(buffer));
+	setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &buffer, sizeof(buffer));
+	if (bind(fd, (struct sockaddr *)&sin, sizeof(sin)) == -1) {
+		if (errno == EADDRINUSE)
+			snprintf(error, CONF_ERROR_MAX, "UDP port %u in use",
+			    conf->port);
+		else
+			descriptors_fail(error, "UDP", "bind");
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+/* TCP first and without SO_REUSEPORT: it tells a second daemon from us. */
+int
+descriptors_open_sockets(struct descriptors *fds, const struct conf *conf,
+    char error[CONF_ERROR_MAX])
+{
+	if ((fds->tcp = descriptors_open_tcp(conf, error)) == -1)
+		return -1;
+	fds->df = descriptors_open_udp(conf, IP_PMTUDISC_DO, error);
+	if (fds->df == -1)
+		return -1;
+	if (descriptors_steer(fds->df) == -1)
+		return descriptors_fail(error, "UDP", "steering program");
+	fds->nodf = descriptors_open_udp(conf, IP_PMTUDISC_DONT, error);
+	return fds->nodf == -1 ? -1 : 0;
+}
+
+/* A peer name can be the bridge's MAC if it is a unicast address. */
+static bool
+descriptors_name_is_mac(uint64_t name)
+{
+	return name != PEERNAME_UNKNOWN && ((name >> 40) & 1) == 0;
+}
+
+uint64_t
+descriptors_bridge_name(const char *bridge)
+{
+	struct ifreq ifr = { 0 };
+	uint64_t name = PEERNAME_UNKNOWN;
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (fd == -1)
+		return name;
+	strlcpy(ifr.ifr_name, bridge, sizeof(ifr.ifr_name));
+	if (ioctl(fd, SIOCGIFHWADDR, &ifr) == 0 &&
+	    ifr.ifr_hwaddr.sa_family == ARPHRD_ETHER)
+		name = peername_get((const uint8_t *)ifr.ifr_hwaddr.sa_data);
+	close(fd);
+	return name;
+}
+
+static int
+descriptors_set_link(int fd, const char *link, uint32_t mtu)
+{
+	struct ifreq ifr = { 0 };
+
+	strlcpy(ifr.ifr_name, link, sizeof(ifr.ifr_name));
+	ifr.ifr_mtu = (int)mtu;
+	if (ioctl(fd, SIOCSIFMTU, &ifr) == -1 ||
+	    ioctl(fd, SIOCGIFFLAGS, &ifr) == -1)
+		return -1;
+	ifr.ifr_flags |= IFF_UP;
+	return ioctl(fd, SIOCSIFFLAGS, &ifr);
+}
+
+/* A pod's router advertisement must not move the host's routes. */
+static void
+descriptors_no_accept_ra(const char *link)
+{
+	char path[128];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/sys/net/ipv6/conf/%s/accept_ra",
+	    link);
+	if ((fd = open(path, O_WRONLY | O_CLOEXEC)) == -1) {
+		if (errno != ENOENT)	/* no IPv6, no danger */
+			log_warn_errno("%s", path);
+		return;
+	}
+	if (write(fd, "0", 1) != 1)
+		log_warn_errno("%s", path);
+	close(fd);
+}
+
+static int
+descriptors_bridge(const struct conf *conf, uint64_t name, int fd,
+    char *error)
+{
+	struct ifreq ifr = { 0 };
+
+	if (ioctl(fd, SIOCBRADDBR, conf->bridge) == -1 && errno != EEXIST)
+		return descriptors_fail(error, "bridge", conf->bridge);
+	descriptors_no_accept_ra(conf->bridge);
+	if (descriptors_name_is_mac(name) &&
+	    descriptors_bridge_name(conf->bridge) != name) {
+		strlcpy(ifr.ifr_name, conf->bridge, sizeof(ifr.ifr_name));
+		ifr.ifr_hwaddr.sa_family = ARPHRD_ETHER;
+		peername_put(name, (uint8_t *)ifr.ifr_hwaddr.sa_data);
+		if (ioctl(fd, SIOCSIFHWADDR, &ifr) == -1)
+			return descriptors_fail(error, "MAC of bridge",
+			    conf->bridge);
+	}
+	return 0;
+}
+
+static int
+descriptors_tap(struct descriptors *fds, const struct conf *conf, int fd,
+    char *error)
+{
+	struct ifreq ifr = { 0 };
+
+	snprintf(fds->tap_name, sizeof(fds->tap_name), "%.11s-tap",
+	    conf->bridge);
+	fds->tap = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	if (fds->tap == -1)
+		return descriptors_fail(error, "TAP", "/dev/net/tun");
+	strlcpy(ifr.ifr_name, fds->tap_name, sizeof(ifr.ifr_name));
+	ifr.ifr_flags = IFF_TAP | IFF_NO_PI;
+	if (ioctl(fds->tap, TUNSETIFF, &ifr) == -1)
+		return descriptors_fail(error, "TAP", fds->tap_name);
+	descriptors_no_accept_ra(fds->tap_name);
+	memset(&ifr, 0, sizeof(ifr));
+	strlcpy(ifr.ifr_name, conf->bridge, sizeof(ifr.ifr_name));
+	ifr.ifr_ifindex = (int)if_nametoindex(fds->tap_name);
+	if (descriptors_set_link(fd, fds->tap_name, conf->mtu) == -1 ||
+	    (ioctl(fd, SIOCBRADDIF, &ifr) == -1 && errno != EBUSY))
+		return descriptors_fail(error, "TAP", fds->tap_name);
+	return 0;
+}
+
+int
+descriptors_set_mtu(const struct descriptors *fds, const struct conf *conf)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), result;
+
+	if (fd == -1)
+		return -1;
+	result = descriptors_set_link(fd, fds->tap_name, conf->mtu);
+	if (result == 0)
+		result = descriptors_set_link(fd, conf->bridge, conf->mtu);
+	close(fd);
+	return result;
+}
+
+int
+descriptors_open_tap(struct descriptors *fds, const struct conf *conf,
+    uint64_t name, char error[CONF_ERROR_MAX])
+{
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), result;
+
+	if (fd == -1)
+		return descriptors_fail(error, "bridge", conf->bridge);
+	result = descriptors_bridge(conf, name, fd, error);
+	if (result == 0)
+		result = descriptors_tap(fds, conf, fd, error);
+	if (result == 0 &&
+	    descriptors_set_link(fd, conf->bridge, conf->mtu) == -1)
+		result = descriptors_fail(error, "bridge", conf->bridge);
+	close(fd);
+	return result;
+}
+
+/* 0 if nothing is in the way any more. */
+static int
+descriptors_unlink_stale(const struct sockaddr_un *sun)
+{
+	struct stat st;
+	int fd, busy;
+
+	if (lstat(sun->sun_path, &st) == -1)
+		return errno == ENOENT ? 0 : -1;
+	if (!S_ISSOCK(st.st_mode)) {
+		errno = EEXIST;
+		return -1;
+	}
+	if ((fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) == -1)
+		return -1;
+	busy = connect(fd, (const struct sockaddr *)sun, sizeof(*sun)) == 0;
+	close(fd);
+	if (busy) {
+		errno = EADDRINUSE;
+		return -1;
+	}
+	return unlink(sun->sun_path);
+}
+
+int
+descriptors_open_control(struct descriptors *fds, const struct conf *conf,
+    uint32_t gid, char error[CONF_ERROR_MAX])
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	mode_t mask;
+	int bound;
+
+	strlcpy(sun.sun_path, conf->control_socket, sizeof(sun.sun_path));
+	if (descriptors_unlink_stale(&sun) == -1)
+		return descriptors_fail(error, "control-socket",
+		    conf->control_socket);
+	fds->control = socket(AF_UNIX,
+	    SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fds->control == -1)
+		return descriptors_fail(error, "control-socket",
+		    conf->control_socket);
+	mask = umask(0177);
+	bound = bind(fds->control, (struct sockaddr *)&sun, sizeof(sun));
+	umask(mask);
+	if (bound == -1 || chown(sun.sun_path, 0, gid) == -1 ||
+	    chmod(sun.sun_path, 0660) == -1 ||
+	    listen(fds->control, LISTEN_BACKLOG) == -1)
+		return descriptors_fail(error, "control-socket",
+		    conf->control_socket);
+	return 0;
+}
+
+int
+descriptors_make_root(char error[CONF_ERROR_MAX])
+{
+	if ((mkdir("/run/weaved", 0755) == -1 && errno != EEXIST) ||
+	    (mkdir(EMPTY_ROOT, 0555) == -1 && errno != EEXIST))
+		return descriptors_fail(error, "directory", EMPTY_ROOT);
+	return 0;
+}

@@ -1,0 +1,206 @@
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "weaved/parent/keys.h"
+#include "weaved/weaved.h"
+
+struct keys_handle {
+	uint32_t	id;		/* 0: free */
+	uint64_t	started;	/* ms */
+	uint8_t		secret[KEYS_LEN];
+};
+
+struct keys {
+	struct keys_handle	*handles;	/* KEYS_HANDLES_MAX, locked */
+	size_t			 used;
+	struct password		*password;
+	uint64_t		 window;	/* start of the second of starts */
+	uint32_t		 starts;
+};
+
+static struct keys_handle	*keys_find(struct keys *, uint32_t);
+static struct keys_handle	*keys_claim(struct keys *, uint64_t);
+static void			 keys_drop(struct keys *, struct keys_handle *);
+static bool			 keys_open_frame(const struct keys_peer *,
+				    const uint8_t *);
+
+struct keys *
+keys_new(void)
+{
+	struct keys *keys = calloc(1, sizeof(*keys));
+
+	if (keys == NULL)
+		return NULL;
+	keys->handles = sodium_allocarray(KEYS_HANDLES_MAX,
+	    sizeof(*keys->handles));
+	if (keys->handles == NULL) {
+		free(keys);
+		return NULL;
+	}
+	sodium_memzero(keys->handles,
+	    KEYS_HANDLES_MAX * sizeof(*keys->handles));
+	return keys;
+}
+
+void
+keys_free(struct keys *keys)
+{
+	if (keys == NULL)
+		return;
+	sodium_free(keys->handles);
+	password_free(keys->password);
+	free(keys);
+}
+
+void
+keys_set_password(struct keys *keys, struct password *password)
+{
+	password_free(keys->password);
+	keys->password = password;
+}
+
+size_t
+keys_handles(const struct keys *keys)
+{
+	return keys->used;
+}
+
+static struct keys_handle *
+keys_find(struct keys *keys, uint32_t id)
+{
+	if (id == 0)
+		return NULL;
+	for (size_t i = 0; i < KEYS_HANDLES_MAX; i++)
+		if (keys->handles[i].id == id)
+			return &keys->handles[i];
+	return NULL;
+}
+
+static void
+keys_drop(struct keys *keys, struct keys_handle *handle)
+{
+	sodium_memzero(handle, sizeof(*handle));
+	keys->used--;
+}
+
+/* A free place; the expired make room first, else one at random has to go. */
+static struct keys_handle *
+keys_claim(struct keys *keys, uint64_t now)
+{
+	struct keys_handle *handle, *unused = NULL;
+
+	for (size_t i = 0; i < KEYS_HANDLES_MAX; i++) {
+		handle = &keys->handles[i];
+		if (handle->id != 0 && now - handle->started > KEYS_HANDLE_MS)
+			keys_drop(keys, handle);
+		if (handle->id == 0)
+			unused = handle;
+	}
+	if (unused == NULL) {
+		unused = &keys->handles[randombytes_uniform(
+		    KEYS_HANDLES_MAX)];
+		keys_drop(keys, unused);
+	}
+	return unused;
+}
+
+const char *
+keys_start(struct keys *keys, uint64_t now, uint32_t *handle,
+    uint8_t public_key[KEYS_LEN])
+{
+	struct keys_handle *slot;
+	uint32_t id;
+
+	if (keys->password == NULL)
+		return "no password";
+	if (now - keys->window >= 1000) {
+		keys->window = now;
+		keys->starts = 0;
+	}
+	if (++keys->starts > KEYS_STARTS_PER_S)
+		return "too many handshakes";
+	do
+		id = randombytes_random();
+	while (id == 0 || keys_find(keys, id) != NULL);
+	slot = keys_claim(keys, now);
+	slot->id = id;
+	slot->started = now;
+	keys->used++;
+	randombytes_buf(slot->secret, sizeof(slot->secret));
+	crypto_scalarmult_base(public_key, slot->secret);
+	*handle = id;
+	return NULL;
+}
+
+bool
+keys_derive_session(const uint8_t private_key[KEYS_LEN],
+    const uint8_t peer_key[KEYS_LEN], const struct password *password,
+    uint8_t session[KEYS_LEN])
+{
+	uint8_t shared[crypto_box_BEFORENMBYTES];
+	crypto_hash_sha256_state state;
+
+	if (crypto_box_beforenm(shared, peer_key, private_key) != 0)
+		return false;
+	crypto_hash_sha256_init(&state);
+	crypto_hash_sha256_update(&state, shared, sizeof(shared));
+	crypto_hash_sha256_update(&state,
+	    (const unsigned char *)password->bytes, password->len);
+	crypto_hash_sha256_final(&state, session);
+	sodium_memzero(shared, sizeof(shared));
+	sodium_memzero(&state, sizeof(state));
+	return true;
+}
+
+/* The features frame of the peer: its direction, counter 0 (1.3). */
+static bool
+keys_open_frame(const struct keys_peer *peer, const uint8_t *session)
+{
+	uint8_t nonce[crypto_secretbox_NONCEBYTES] = { 0 };
+	uint8_t plain[KX2_FRAME_MAX];
+	bool opened;
+
+	if (peer->frame_len < crypto_secretbox_MACBYTES ||
+	    peer->frame_len > KX2_FRAME_MAX)
+		return false;
+	nonce[0] = peer->outbound ? 0x40 : 0xc0;
+	opened = crypto_secretbox_open_easy(plain, peer->frame,
+	    peer->frame_len, nonce, session) == 0;
+	sodium_memzero(plain, sizeof(plain));
+	return opened;
+}
+
+const char *
+keys_finish(struct keys *keys, uint64_t now, uint32_t id,
+    const struct keys_peer *peer, uint8_t session[KEYS_LEN])
+{
+	struct keys_handle *handle = keys_find(keys, id);
+	const char *error = NULL;
+
+	sodium_memzero(session, KEYS_LEN);
+	if (handle == NULL)
+		return "handshake took too long";
+	if (keys->password == NULL)
+		error = "no password";
+	else if (now - handle->started > KEYS_HANDLE_MS)
+		error = "handshake took too long";
+	else if (!keys_derive_session(handle->secret, peer->key,
+	    keys->password, session))
+		error = "low-order key";
+	else if (peer->frame != NULL && !keys_open_frame(peer, session)) {
+		sodium_memzero(session, KEYS_LEN);
+		error = "password mismatch";
+	}
+	keys_drop(keys, handle);
+	return error;
+}
+
+void
+keys_cancel(struct keys *keys, uint32_t id)
+{
+	struct keys_handle *handle = keys_find(keys, id);
+
+	if (handle != NULL)
+		keys_drop(keys, handle);
+}

@@ -1,0 +1,887 @@
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pwd.h>
+#include <signal.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "weaved/child.h"
+#include "weaved/parent/descriptors.h"
+#include "weaved/parent/dial.h"
+#include "weaved/parent/keys.h"
+#include "weaved/parent/output.h"
+#include "weaved/parent/parent.h"
+#include "weaved/parent/password.h"
+#include "weaved/parent/state.h"
+#include "weaved/parent/targets.h"
+#include "weaved/spawn.h"
+
+#define NEIGHBOURS_MAX	1024	/* kept for the next engine */
+#define STOP_MS		700	/* children that live longer are killed */
+#define WEAK_BITS	80	/* hardened-protocol 2 */
+
+static struct {
+	const struct parent_options	*options;
+	struct event_base		*base;
+	struct event			*signals[4];
+	struct event			*stop_timer;
+	struct conf			*conf;
+	struct keys			*keys;
+	struct password			*password;	/* a copy, to see a change */
+	struct state			*state;
+	struct dialler			*dialler;
+	struct descriptors		 fds;
+	struct targets			 targets;
+	struct imsg_neighbour		 neighbours[NEIGHBOURS_MAX];
+	size_t				 nneighbours;
+	struct spawn			*procs[PROC_MAX];
+	struct spawn_conf		 spawn_conf;
+	uint64_t			 name;
+	char				 source[CTL_TEXT_MAX];
+	char				 warning[CTL_CAUSE_MAX];
+	bool				 stopping;
+} parent;
+
+static void	parent_ready(struct spawn *);
+static void	parent_gone(struct spawn *);
+static void	parent_handle_distrust(void *, struct imsg *);
+static void	parent_handle_dial(void *, struct imsg *);
+static void	parent_handle_resolve(void *, struct imsg *);
+static void	parent_handle_resolved(void *, struct imsg *);
+static void	parent_handle_neighbour(void *, struct imsg *);
+static void	parent_handle_kx2_start(void *, struct imsg *);
+static void	parent_handle_kx2_finish(void *, struct imsg *);
+static void	parent_handle_kx2_cancel(void *, struct imsg *);
+static void	parent_handle_connect(void *, struct imsg *);
+static void	parent_handle_forget(void *, struct imsg *);
+static void	parent_handle_reload(void *, struct imsg *);
+static void	parent_handle_log_level(void *, struct imsg *);
+
+static const struct dispatch_entry engine_table[] = {
+	SPAWN_DISPATCH,
+	DISPATCH(IMSG_DISTRUST, struct imsg_pipe, parent_handle_distrust),
+	DISPATCH(IMSG_DIAL, struct imsg_dial, parent_handle_dial),
+	DISPATCH(IMSG_RESOLVE, struct imsg_resolve, parent_handle_resolve),
+	DISPATCH(IMSG_NEIGHBOUR, struct imsg_neighbour,
+	    parent_handle_neighbour),
+	DISPATCH(IMSG_KX2_START, struct imsg_kx2_start,
+	    parent_handle_kx2_start),
+	DISPATCH(IMSG_KX2_FINISH, struct imsg_kx2_finish,
+	    parent_handle_kx2_finish),
+	DISPATCH(IMSG_KX2_CANCEL, struct imsg_kx2_cancel,
+	    parent_handle_kx2_cancel),
+};
+
+static const struct dispatch_entry control_table[] = {
+	SPAWN_DISPATCH,
+	DISPATCH(IMSG_DISTRUST, struct imsg_pipe, parent_handle_distrust),
+	DISPATCH(IMSG_CONNECT, struct ctl_target, parent_handle_connect),
+	DISPATCH(IMSG_FORGET, struct ctl_target, parent_handle_forget),
+	DISPATCH_EMPTY(IMSG_RELOAD, parent_handle_reload),
+	DISPATCH(IMSG_SET_LOG_LEVEL, struct ctl_log_level,
+	    parent_handle_log_level),
+};
+
+static const struct dispatch_entry resolver_table[] = {
+	SPAWN_DISPATCH,
+	DISPATCH(IMSG_RESOLVED, struct imsg_resolved, parent_handle_resolved),
+};
+
+#define OPS(table) \
+	{ table, sizeof(table) / sizeof(table[0]), parent_ready, parent_gone }
+
+static const struct spawn_ops ops[PROC_MAX] = {
+	[PROC_ENGINE] = OPS(engine_table),
+	[PROC_CONTROL] = OPS(control_table),
+	[PROC_RESOLVER] = OPS(resolver_table),
+};
+
+static bool	parent_load(struct conf **, struct password **, char *,
+		    char *);
+static void	parent_warn(void);
+static void	parent_adopt_password(struct password *, const char *);
+static void	parent_send_conf(void);
+static void	parent_send_target(const struct target *);
+static void	parent_send_processes(void);
+static void	parent_start_engine(struct spawn *);
+static void	parent_link(void);
+static void	parent_dialled(void *, uint32_t, int, int, struct endpoint);
+static void	parent_save_targets(void);
+static void	parent_merge_targets(void);
+static bool	parent_reload(char *);
+static void	parent_answer(const struct imsg *, const char *);
+static bool	parent_copy_target(const struct imsg *, char *, char *);
+static void	parent_choose_name(void);
+static bool	parent_setup(char *);
+static void	parent_accounts(void);
+static void	parent_signal(evutil_socket_t, short, void *);
+static void	parent_children(void);
+static void	parent_stop(void);
+static void	parent_stop_late(evutil_socket_t, short, void *);
+static void	parent_run(void);
+
+static bool
+parent_load(struct conf **conf, struct password **password, char *source,
+    char *error)
+{
+	if ((*conf = conf_load(&parent.options->source, error)) == NULL)
+		return false;
+	*password = NULL;
+	source[0] = '\0';
+	if ((*conf)->encryption == CONF_ENCRYPTION_NONE)
+		return true;
+	*password = password_load(*conf, source, error);
+	if (*password != NULL)
+		return true;
+	if (error[0] == '\0')
+		snprintf(error, CONF_ERROR_MAX, "no password: write one to %s "
+		    "(mode 0600), set WEAVE_PASSWORD, or say encryption: none",
+		    PASSWORD_PATH);
+	conf_free(*conf);
+	return false;
+}
+
+int
+parent_check(const struct parent_options *options, bool print)
+{
+	char error[CONF_ERROR_MAX], source[CTL_TEXT_MAX];
+	struct password *password;
+	struct conf *conf;
+
+	parent.options = options;
+	if (sodium_init() == -1)
+		return 1;
+	password_init();
+	/* What is to be looked at may be used on another host. */
+	if (print) {
+		if ((conf = conf_load(&options->source, error)) != NULL) {
+			int failed = conf_print(conf, stdout);
+
+			conf_free(conf);
+			return failed ? 1 : 0;
+		}
+	} else if (parent_load(&conf, &password, source, error)) {
+		printf("configuration OK\n");
+		password_free(password);
+		conf_free(conf);
+		return 0;
+	}
+	fprintf(stderr, "weaved: %s\n", error);
+	return 1;
+}
+
+/* What every status shows until it is mended. */
+static void
+parent_warn(void)
+{
+	parent.warning[0] = '\0';
+	if (parent.password == NULL) {
+		log_info("Encryption disabled");
+		if (password_exists(parent.conf))
+			log_warn("encryption is none: the password that is "
+			    "there stays unread");
+		return;
+	}
+	log_info("Encryption enabled, password from %s", parent.source);
+	if (password_bits(parent.password) < WEAK_BITS) {
+		strlcpy(parent.warning, "the password is weak: protocol weave "
+		    "lets any stranger guess it offline",
+		    sizeof(parent.warning));
+		log_warn("%s", parent.warning);
+	}
+}
+
+/* keys takes the password over; the copy tells a changed one on reload. */
+static void
+parent_adopt_password(struct password *password, const char *source)
+{
+	struct password *copy = NULL;
+
+	if (password != NULL) {
+		if ((copy = sodium_malloc(sizeof(*copy))) == NULL)
+			fatal("password");
+		*copy = *password;
+	}
+	password_free(parent.password);
+	parent.password = copy;
+	keys_set_password(parent.keys, password);
+	strlcpy(parent.source, source, sizeof(parent.source));
+	parent_warn();
+}
+
+static void
+parent_send_conf(void)
+{
+	struct spawn *engine = parent.procs[PROC_ENGINE];
+	const struct conf *conf = parent.conf;
+	struct imsg_conf message = { 0 };
+
+	message.name = parent.name;
+	strlcpy(message.nickname, conf->nickname, sizeof(message.nickname));
+	message.connection_limit = conf->connection_limit;
+	message.mtu = conf->mtu;
+	message.port = conf->port;
+	message.encrypted = parent.password != NULL;
+	message.discovery = conf->discovery;
+	strlcpy(message.bridge, conf->bridge, sizeof(message.bridge));
+	strlcpy(message.tap, parent.fds.tap_name, sizeof(message.tap));
+	strlcpy(message.password_source, parent.source,
+	    sizeof(message.password_source));
+	strlcpy(message.warning, parent.warning, sizeof(message.warning));
+	spawn_send(engine, IMSG_CONF, 0, -1, &message, sizeof(message));
+	for (size_t i = 0; i < conf->ntrusted; i++) {
+		struct imsg_subnet subnet = { conf->trusted[i].addr,
+			conf->trusted[i].len };
+
+		spawn_send(engine, IMSG_CONF_SUBNET, 0, -1, &subnet,
+		    sizeof(subnet));
+	}
+	spawn_send(engine, IMSG_CONF_END, 0, -1, NULL, 0);
+}
+
+static void
+parent_send_target(const struct target *target)
+{
+	struct imsg_target message = { .target = target->id };
+
+	strlcpy(message.text, target->text, sizeof(message.text));
+	spawn_send(parent.procs[PROC_ENGINE], IMSG_TARGET_ADD, 0, -1,
+	    &message, sizeof(message));
+}
+
+/* All rows again whenever one changes: they are few. */
+static void
+parent_send_processes(void)
+{
+	struct ctl_process row = { .pid = (uint32_t)getpid() };
+
+	strlcpy(row.name, proc_name(PROC_PARENT), sizeof(row.name));
+	strlcpy(row.sandbox, "root, six capabilities", sizeof(row.sandbox));
+	spawn_send(parent.procs[PROC_ENGINE], IMSG_PROCESS, PROC_PARENT, -1,
+	    &row, sizeof(row));
+	for (uint32_t i = PROC_ENGINE; i < PROC_MAX; i++) {
+		spawn_describe(parent.procs[i], &row);
+		spawn_send(parent.procs[PROC_ENGINE], IMSG_PROCESS, i, -1,
+		    &row, sizeof(row));
+	}
+}
+
+static void
+parent_start_engine(struct spawn *engine)
+{
+	struct target *target;
+
+	parent_send_conf();
+	spawn_send(engine, IMSG_SOCKETS_DF, 0, dup(parent.fds.df), NULL, 0);
+	spawn_send(engine, IMSG_SOCKETS_NODF, 0, dup(parent.fds.nodf), NULL,
+	    0);
+	spawn_send(engine, IMSG_SOCKETS_TAP, 0, dup(parent.fds.tap), NULL, 0);
+	spawn_send(engine, IMSG_SOCKETS_TCP, 0, dup(parent.fds.tcp), NULL, 0);
+	for (size_t i = 0; i < parent.nneighbours; i++)
+		spawn_send(engine, IMSG_REDIAL, 0, -1, &parent.neighbours[i],
+		    sizeof(parent.neighbours[i]));
+	TAILQ_FOREACH(target, &parent.targets, entry)
+		parent_send_target(target);
+}
+
+/* A fresh pipe between engine and control, once both are there. */
+static void
+parent_link(void)
+{
+	struct imsg_pipe to_engine = { PROC_CONTROL };
+	struct imsg_pipe to_control = { PROC_ENGINE };
+	int pair[2];
+
+	if (spawn_pipe(parent.procs[PROC_ENGINE]) == NULL ||
+	    spawn_pipe(parent.procs[PROC_CONTROL]) == NULL)
+		return;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
+	    pair) == -1) {
+		log_warn_errno("pipe between engine and control");
+		return;
+	}
+	spawn_send(parent.procs[PROC_ENGINE], IMSG_PIPE, 0, pair[0],
+	    &to_engine, sizeof(to_engine));
+	spawn_send(parent.procs[PROC_CONTROL], IMSG_PIPE, 0, pair[1],
+	    &to_control, sizeof(to_control));
+}
+
+static void
+parent_ready(struct spawn *spawn)
+{
+	if (spawn == parent.procs[PROC_ENGINE])
+		parent_start_engine(spawn);
+	if (spawn == parent.procs[PROC_CONTROL])
+		spawn_send(spawn, IMSG_SOCKETS_CONTROL, 0,
+		    dup(parent.fds.control), NULL, 0);
+	if (spawn != parent.procs[PROC_RESOLVER])
+		parent_link();
+	parent_send_processes();
+}
+
+static void
+parent_gone(struct spawn *spawn)
+{
+	if (spawn == parent.procs[PROC_ENGINE])
+		dial_cancel_all(parent.dialler);
+	parent_send_processes();
+}
+
+static void
+parent_handle_distrust(void *arg, struct imsg *imsg)
+{
+	struct imsg_pipe message;
+	struct spawn *sender = arg;
+
+	memcpy(&message, imsg->data, sizeof(message));
+	if (message.proc == PROC_ENGINE || message.proc == PROC_CONTROL)
+		spawn_distrust(parent.procs[message.proc]);
+	else
+		spawn_distrust(sender);
+}
+
+static void
+parent_handle_dial(void *arg, struct imsg *imsg)
+{
+	struct imsg_dial message;
+	struct endpoint to;
+
+	(void)arg;
+	memcpy(&message, imsg->data, sizeof(message));
+	to.addr = message.addr;
+	to.port = message.port;
+	dial_start(parent.dialler, message.dial, to,
+	    targets_gave(&parent.targets, to.addr), proc_now());
+}
+
+static void
+parent_dialled(void *arg, uint32_t dial, int fd, int error,
+    struct endpoint local)
+{
+	struct imsg_dialled message = { .dial = dial,
+		.error = (uint32_t)error, .local_addr = local.addr,
+		.local_port = local.port };
+
+	(void)arg;
+	spawn_send(parent.procs[PROC_ENGINE], fd == -1 ? IMSG_DIAL_FAILED :
+	    IMSG_DIALLED, 0, fd, &message, sizeof(message));
+}
+
+static void
+parent_handle_resolve(void *arg, struct imsg *imsg)
+{
+	struct imsg_resolved failed = { 0 };
+	struct imsg_resolve message;
+
+	(void)arg;
+	memcpy(&message, imsg->data, sizeof(message));
+	message.host[sizeof(message.host) - 1] = '\0';
+	if (spawn_pipe(parent.procs[PROC_RESOLVER]) != NULL &&
+	    targets_find_id(&parent.targets, message.target) != NULL) {
+		spawn_send(parent.procs[PROC_RESOLVER], IMSG_RESOLVE, 0, -1,
+		    &message, sizeof(message));
+		return;
+	}
+	failed.target = message.target;
+	strlcpy(failed.error, "resolver not running", sizeof(failed.error));
+	spawn_send(parent.procs[PROC_ENGINE], IMSG_RESOLVED, 0, -1, &failed,
+	    sizeof(failed));
+}
+
+static void
+parent_handle_resolved(void *arg, struct imsg *imsg)
+{
+	struct imsg_resolved message;
+	struct target *target;
+
+	memcpy(&message, imsg->data, sizeof(message));
+	if (message.naddrs > TARGETS_ADDRS_MAX) {
+		spawn_distrust(arg);
+		return;
+	}
+	target = targets_find_id(&parent.targets, message.target);
+	if (target == NULL)
+		return;
+	if (message.naddrs > 0)
+		targets_set_addrs(target, message.addrs, message.naddrs);
+	message.error[sizeof(message.error) - 1] = '\0';
+	spawn_send(parent.procs[PROC_ENGINE], IMSG_RESOLVED, 0, -1, &message,
+	    sizeof(message));
+}
+
+static void
+parent_handle_neighbour(void *arg, struct imsg *imsg)
+{
+	struct imsg_neighbour message;
+	size_t i;
+
+	(void)arg;
+	memcpy(&message, imsg->data, sizeof(message));
+	for (i = 0; i < parent.nneighbours; i++)
+		if (parent.neighbours[i].addr == message.addr &&
+		    parent.neighbours[i].port == message.port)
+			break;
+	if (message.up && i == parent.nneighbours && i < NEIGHBOURS_MAX)
+		parent.neighbours[parent.nneighbours++] = message;
+	if (!message.up && i < parent.nneighbours)
+		parent.neighbours[i] =
+		    parent.neighbours[--parent.nneighbours];
+}
+
+static void
+parent_handle_kx2_start(void *arg, struct imsg *imsg)
+{
+	struct imsg_kx2_started answer = { 0 };
+	struct imsg_kx2_start message;
+	const char *error;
+
+	(void)arg;
+	memcpy(&message, imsg->data, sizeof(message));
+	answer.conn = message.conn;
+	error = keys_start(parent.keys, proc_now(), &answer.handle,
+	    answer.key);
+	if (error != NULL)
+		strlcpy(answer.error, error, sizeof(answer.error));
+	spawn_send(parent.procs[PROC_ENGINE], IMSG_KX2_STARTED, 0, -1,
+	    &answer, sizeof(answer));
+}
+
+static void
+parent_handle_kx2_finish(void *arg, struct imsg *imsg)
+{
+	struct imsg_kx2_finished answer = { 0 };
+	struct imsg_kx2_finish message;
+	struct keys_peer peer = { 0 };
+	const char *error;
+
+	memcpy(&message, imsg->data, sizeof(message));
+	if (message.frame_len > sizeof(message.frame)) {
+		spawn_distrust(arg);
+		return;
+	}
+	peer.key = message.key;
+	peer.outbound = message.outbound;
+	peer.frame = message.has_frame ? message.frame : NULL;
+	peer.frame_len = message.frame_len;
+	answer.conn = message.conn;
+	error = keys_finish(parent.keys, proc_now(), message.handle, &peer,
+	    answer.key);
+	if (error != NULL)
+		strlcpy(answer.error, error, sizeof(answer.error));
+	spawn_send(parent.procs[PROC_ENGINE], IMSG_KX2_FINISHED, 0, -1,
+	    &answer, sizeof(answer));
+	explicit_bzero(&answer, sizeof(answer));
+}
+
+static void
+parent_handle_kx2_cancel(void *arg, struct imsg *imsg)
+{
+	struct imsg_kx2_cancel message;
+
+	(void)arg;
+	memcpy(&message, imsg->data, sizeof(message));
+	keys_cancel(parent.keys, message.handle);
+}
+
+static void
+parent_answer(const struct imsg *imsg, const char *error)
+{
+	struct ctl_end end = { 0 };
+
+	if (error[0] != '\0') {
+		end.status = 1;
+		strlcpy(end.text, error, sizeof(end.text));
+	}
+	spawn_send(parent.procs[PROC_CONTROL], IMSG_END, imsg->hdr.id, -1,
+	    &end, sizeof(end));
+}
+
+static bool
+parent_copy_target(const struct imsg *imsg, char *text, char *error)
+{
+	struct ctl_target message;
+
+	memcpy(&message, imsg->data, sizeof(message));
+	message.address[sizeof(message.address) - 1] = '\0';
+	strlcpy(text, message.address, CTL_TEXT_MAX);
+	return conf_check_peer(text, error);
+}
+
+static void
+parent_save_targets(void)
+{
+	const char *texts[CONF_PEERS_MAX];
+	struct target *target;
+	size_t n = 0;
+
+	TAILQ_FOREACH(target, &parent.targets, entry)
+		if (target->added && n < CONF_PEERS_MAX)
+			texts[n++] = target->text;
+	if (state_save_targets(parent.state, texts, n) == -1)
+		log_warn_errno("cannot keep the targets");
+}
+
+/* Asking again for a target that is there makes it be tried at once. */
+static void
+parent_handle_connect(void *arg, struct imsg *imsg)
+{
+	char text[CTL_TEXT_MAX], error[CONF_ERROR_MAX] = "";
+	struct imsg_target_id old;
+	struct target *target;
+
+	(void)arg;
+	if (!parent_copy_target(imsg, text, error)) {
+		parent_answer(imsg, error);
+		return;
+	}
+	target = targets_find(&parent.targets, text);
+	if (target != NULL) {
+		old.target = target->id;
+		spawn_send(parent.procs[PROC_ENGINE], IMSG_TARGET_REMOVE, 0,
+		    -1, &old, sizeof(old));
+	} else if ((target = targets_add(&parent.targets, text)) == NULL) {
+		parent_answer(imsg, "too many targets");
+		return;
+	}
+	target->added = true;
+	parent_send_target(target);
+	parent_save_targets();
+	parent_answer(imsg, "");
+}
+
+static void
+parent_handle_forget(void *arg, struct imsg *imsg)
+{
+	char text[CTL_TEXT_MAX], error[CONF_ERROR_MAX] = "";
+	struct imsg_target_id message;
+	struct target *target;
+
+	(void)arg;
+	if (!parent_copy_target(imsg, text, error)) {
+		parent_answer(imsg, error);
+		return;
+	}
+	if ((target = targets_find(&parent.targets, text)) == NULL) {
+		snprintf(error, sizeof(error), "%s is no target", text);
+		parent_answer(imsg, error);
+		return;
+	}
+	message.target = target->id;
+	spawn_send(parent.procs[PROC_ENGINE], IMSG_TARGET_REMOVE, 0, -1,
+	    &message, sizeof(message));
+	targets_remove(&parent.targets, target);
+	parent_save_targets();
+	parent_answer(imsg, "");
+}
+
+static void
+parent_handle_log_level(void *arg, struct imsg *imsg)
+{
+	struct ctl_log_level message;
+	struct imsg_log_level level;
+
+	(void)arg;
+	memcpy(&message, imsg->data, sizeof(message));
+	if (message.level > LOGLEVEL_ERROR) {
+		parent_answer(imsg, "no such log level");
+		return;
+	}
+	level.level = message.level;
+	log_set_level((enum log_level)message.level);
+	for (int i = PROC_ENGINE; i < PROC_MAX; i++)
+		spawn_send(parent.procs[i], IMSG_LOG_LEVEL, 0, -1, &level,
+		    sizeof(level));
+	parent_answer(imsg, "");
+}
+
+static void
+parent_handle_reload(void *arg, struct imsg *imsg)
+{
+	char error[CONF_ERROR_MAX] = "";
+
+	(void)arg;
+	parent_reload(error);
+	parent_answer(imsg, error);
+}
+
+/* The list of the configuration is new; what the operator added stays. */
+static void
+parent_merge_targets(void)
+{
+	struct target *target, *next;
+	struct imsg_target_id message;
+
+	TAILQ_FOREACH(target, &parent.targets, entry)
+		target->configured = false;
+	for (size_t i = 0; i < parent.conf->npeers; i++) {
+		const char *text = parent.conf->peers[i];
+
+		target = targets_find(&parent.targets, text);
+		if (target == NULL) {
+			target = targets_add(&parent.targets, text);
+			if (target == NULL)
+				break;
+			parent_send_target(target);
+		}
+		target->configured = true;
+	}
+	TAILQ_FOREACH_SAFE(target, &parent.targets, entry, next) {
+		if (target->configured || target->added)
+			continue;
+		message.target = target->id;
+		spawn_send(parent.procs[PROC_ENGINE], IMSG_TARGET_REMOVE, 0,
+		    -1, &message, sizeof(message));
+		targets_remove(&parent.targets, target);
+	}
+}
+
+/* Everything is read and checked before anything changes. */
+static bool
+parent_reload(char *error)
+{
+	char source[CTL_TEXT_MAX];
+	struct password *password;
+	struct conf *conf;
+
+	if (!parent_load(&conf, &password, source, error)) {
+		log_error("reload: %s", error);
+		return false;
+	}
+	if (!conf_can_reload(parent.conf, conf, error)) {
+		log_error("reload: %s", error);
+		password_free(password);
+		conf_free(conf);
+		return false;
+	}
+	conf_free(parent.conf);
+	parent.conf = conf;
+	if (!password_equal(parent.password, password)) {
+		log_info("password changed: new connections use it");
+		parent_adopt_password(password, source);
+	} else
+		password_free(password);
+	if (descriptors_set_mtu(&parent.fds, conf) == -1)
+		log_warn_errno("mtu");
+	log_set_level(conf->log);
+	for (int i = PROC_ENGINE; i < PROC_MAX; i++) {
+		struct imsg_log_level level = { conf->log };
+
+		spawn_send(parent.procs[i], IMSG_LOG_LEVEL, 0, -1, &level,
+		    sizeof(level));
+	}
+	parent_send_conf();
+	parent_merge_targets();
+	log_info("configuration reloaded");
+	return true;
+}
+
+/* DESIGN section 7: configured, kept, that of a bridge Weave left, random. */
+static void
+parent_choose_name(void)
+{
+	uint64_t kept = state_load_name(parent.state);
+	uint8_t bytes[PEERNAME_LEN];
+	char text[PEERNAME_STRLEN];
+
+	parent.name = parent.conf->name;
+	if (parent.name == PEERNAME_UNKNOWN)
+		parent.name = kept;
+	if (parent.name == PEERNAME_UNKNOWN)
+		parent.name = descriptors_bridge_name(parent.conf->bridge);
+	if (parent.name == PEERNAME_UNKNOWN) {
+		randombytes_buf(bytes, sizeof(bytes));
+		bytes[0] = (uint8_t)((bytes[0] & ~1) | 2);
+		parent.name = peername_get(bytes);
+	}
+	if (parent.name != kept &&
+	    state_save_name(parent.state, parent.name) == -1)
+		log_warn_errno("cannot keep the peer name");
+	log_info("Our name is %s(%s)", peername_format(parent.name, text),
+	    parent.conf->nickname);
+}
+
+static void
+parent_accounts(void)
+{
+	struct passwd *pw = getpwnam(WEAVED_USER);
+
+	parent.spawn_conf.policy = (enum sandbox_policy)parent.conf->sandbox;
+	parent.spawn_conf.uid = WEAVED_UID_FALLBACK;
+	parent.spawn_conf.gid = WEAVED_UID_FALLBACK;
+	if (pw != NULL) {
+		parent.spawn_conf.uid = pw->pw_uid;
+		parent.spawn_conf.gid = pw->pw_gid;
+	} else
+		log_info("no account %s here, using uid %u", WEAVED_USER,
+		    WEAVED_UID_FALLBACK);
+}
+
+/* Everything that can fail for a reason the operator can mend. */
+static bool
+parent_setup(char *error)
+{
+	struct password *password;
+	char source[CTL_TEXT_MAX], **kept;
+	size_t nkept;
+
+	if (!parent_load(&parent.conf, &password, source, error))
+		return false;
+	log_set_level(parent.conf->log);
+	log_info("weaved %s starting", WEAVED_VERSION);
+	parent_accounts();
+	parent_adopt_password(password, source);
+	if (descriptors_open_sockets(&parent.fds, parent.conf, error) == -1 ||
+	    descriptors_make_root(error) == -1 ||
+	    (parent.state = state_open(parent.conf->state_directory,
+	    error)) == NULL)
+		return false;
+	parent_choose_name();
+	if (descriptors_open_tap(&parent.fds, parent.conf, parent.name,
+	    error) == -1 ||
+	    descriptors_open_control(&parent.fds, parent.conf,
+	    parent.spawn_conf.gid, error) == -1)
+		return false;
+	nkept = state_load_targets(parent.state, &kept);
+	for (size_t i = 0; i < nkept; i++) {
+		struct target *target = targets_add(&parent.targets, kept[i]);
+
+		if (target != NULL)
+			target->added = true;
+		free(kept[i]);
+	}
+	free(kept);
+	return true;
+}
+
+static void
+parent_children(void)
+{
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		for (int i = PROC_ENGINE; i < PROC_MAX; i++)
+			if (spawn_reap(parent.procs[i], pid, status))
+				break;
+	if (!parent.stopping)
+		return;
+	for (int i = PROC_ENGINE; i < PROC_MAX; i++)
+		if (spawn_running(parent.procs[i]))
+			return;
+	event_base_loopbreak(parent.base);
+}
+
+static void
+parent_stop_late(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+	for (int i = PROC_ENGINE; i < PROC_MAX; i++)
+		spawn_kill(parent.procs[i]);
+}
+
+static void
+parent_stop(void)
+{
+	const struct timeval grace = { 0, STOP_MS * 1000 };
+
+	if (parent.stopping)
+		return;
+	log_info("stopping");
+	parent.stopping = true;
+	for (int i = PROC_ENGINE; i < PROC_MAX; i++)
+		spawn_stop(parent.procs[i]);
+	evtimer_add(parent.stop_timer, &grace);
+	parent_children();
+}
+
+static void
+parent_signal(evutil_socket_t number, short what, void *arg)
+{
+	char error[CONF_ERROR_MAX];
+
+	(void)what;
+	(void)arg;
+	if (number == SIGCHLD)
+		parent_children();
+	else if (number == SIGHUP)
+		parent_reload(error);
+	else
+		parent_stop();
+}
+
+static void
+parent_run(void)
+{
+	static const int numbers[] = { SIGCHLD, SIGHUP, SIGTERM, SIGINT };
+
+	signal(SIGPIPE, SIG_IGN);
+	if ((parent.base = event_base_new()) == NULL ||
+	    (parent.stop_timer = evtimer_new(parent.base, parent_stop_late,
+	    NULL)) == NULL ||
+	    (parent.dialler = dial_new(parent.base, parent.conf->listen,
+	    parent_dialled, NULL)) == NULL)
+		fatal("event loop");
+	for (size_t i = 0; i < 4; i++) {
+		parent.signals[i] = evsignal_new(parent.base, numbers[i],
+		    parent_signal, NULL);
+		if (parent.signals[i] == NULL ||
+		    event_add(parent.signals[i], NULL) == -1)
+			fatal("signals");
+	}
+	for (int i = PROC_ENGINE; i < PROC_MAX; i++) {
+		parent.procs[i] = spawn_new(parent.base, (enum proc_id)i,
+		    &parent.spawn_conf, &ops[i]);
+		if (parent.procs[i] == NULL)
+			fatal("%s", proc_name((enum proc_id)i));
+	}
+	parent_merge_targets();
+	for (int i = PROC_ENGINE; i < PROC_MAX; i++)
+		if (spawn_start(parent.procs[i]) == -1)
+			fatal("%s", proc_name((enum proc_id)i));
+	event_base_dispatch(parent.base);
+}
+
+int
+parent_main(const struct parent_options *options)
+{
+	char error[CONF_ERROR_MAX];
+
+	parent.options = options;
+	TAILQ_INIT(&parent.targets);
+	if (sodium_init() == -1 || (parent.keys = keys_new()) == NULL) {
+		fprintf(stderr, "weaved: no memory for keys\n");
+		return 1;
+	}
+	password_init();
+	output_to_stderr();
+	log_set_origin(proc_name(PROC_PARENT));
+	if (geteuid() != 0) {
+		fprintf(stderr, "weaved: must be started by root\n");
+		return 1;
+	}
+	if (!parent_setup(error)) {
+		fprintf(stderr, "weaved: %s\n", error);
+		return 1;
+	}
+	if (!options->foreground) {
+		if (daemon(0, 0) == -1)
+			fatal("daemon");
+		output_to_syslog();
+	}
+	if (sandbox_limit_parent() == -1)
+		fatal("dropping capabilities");
+	parent_run();
+	unlink(parent.conf->control_socket);
+	keys_free(parent.keys);
+	password_free(parent.password);
+	log_info("stopped");
+	return 0;
+}

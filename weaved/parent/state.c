@@ -1,0 +1,181 @@
+#include <sys/file.h>
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/addr.h"
+#include "common/ctl.h"
+#include "weaved/parent/state.h"
+
+#define STATE_NAME	"name"
+#define STATE_TARGETS	"targets"
+#define STATE_LOCK	"lock"
+
+struct state {
+	int	dir;
+	int	lock;	/* held for the life of the process */
+};
+
+static int	state_make_directory(const char *);
+static FILE	*state_read(const struct state *, const char *);
+static int	state_replace(const struct state *, const char *,
+		    const char *, size_t);
+
+/* Like mkdir -p, but only the last one is private to root. */
+static int
+state_make_directory(const char *directory)
+{
+	char path[4096];
+
+	if (strlcpy(path, directory, sizeof(path)) >= sizeof(path)) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	for (char *slash = path + 1; (slash = strchr(slash, '/')) != NULL;
+	     slash++) {
+		*slash = '\0';
+		if (mkdir(path, 0755) == -1 && errno != EEXIST)
+			return -1;
+		*slash = '/';
+	}
+	if (mkdir(path, 0700) == -1 && errno != EEXIST)
+		return -1;
+	return open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+struct state *
+state_open(const char *directory, char error[CONF_ERROR_MAX])
+{
+	struct state *state = calloc(1, sizeof(*state));
+
+	if (state == NULL ||
+	    (state->dir = state_make_directory(directory)) == -1) {
+		snprintf(error, CONF_ERROR_MAX, "state-directory %s: %s",
+		    directory, strerror(errno));
+		free(state);
+		return NULL;
+	}
+	state->lock = openat(state->dir, STATE_LOCK,
+	    O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (state->lock == -1 || flock(state->lock, LOCK_EX | LOCK_NB) == -1) {
+		snprintf(error, CONF_ERROR_MAX, "state-directory %s: %s",
+		    directory, errno == EWOULDBLOCK ?
+		    "in use by another weaved" : strerror(errno));
+		close(state->dir);
+		if (state->lock != -1)
+			close(state->lock);
+		free(state);
+		return NULL;
+	}
+	return state;
+}
+
+static FILE *
+state_read(const struct state *state, const char *name)
+{
+	int fd = openat(state->dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	FILE *file;
+
+	if (fd == -1)
+		return NULL;
+	if ((file = fdopen(fd, "r")) == NULL)
+		close(fd);
+	return file;
+}
+
+/* Whole and on disk, or as it was. */
+static int
+state_replace(const struct state *state, const char *name, const char *bytes,
+    size_t len)
+{
+	char temporary[64];
+	int fd, failed;
+
+	snprintf(temporary, sizeof(temporary), "%s.new", name);
+	fd = openat(state->dir, temporary,
+	    O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd == -1)
+		return -1;
+	failed = write(fd, bytes, len) != (ssize_t)len || fsync(fd) == -1;
+	close(fd);
+	if (failed || renameat(state->dir, temporary, state->dir, name) == -1)
+		return -1;
+	return fsync(state->dir);
+}
+
+uint64_t
+state_load_name(const struct state *state)
+{
+	FILE *file = state_read(state, STATE_NAME);
+	uint64_t name = PEERNAME_UNKNOWN;
+	char line[64];
+
+	if (file == NULL)
+		return PEERNAME_UNKNOWN;
+	if (fgets(line, sizeof(line), file) != NULL) {
+		line[strcspn(line, "\n")] = '\0';
+		if (!peername_parse(line, &name))
+			name = PEERNAME_UNKNOWN;
+	}
+	fclose(file);
+	return name;
+}
+
+int
+state_save_name(const struct state *state, uint64_t name)
+{
+	char text[PEERNAME_STRLEN + 1];
+
+	peername_format(name, text);
+	strlcat(text, "\n", sizeof(text));
+	return state_replace(state, STATE_NAME, text, strlen(text));
+}
+
+size_t
+state_load_targets(const struct state *state, char ***targets)
+{
+	FILE *file = state_read(state, STATE_TARGETS);
+	char line[CTL_TEXT_MAX], error[CONF_ERROR_MAX];
+	size_t n = 0;
+
+	*targets = NULL;
+	if (file == NULL)
+		return 0;
+	if ((*targets = calloc(CONF_PEERS_MAX, sizeof(char *))) == NULL) {
+		fclose(file);
+		return 0;
+	}
+	while (n < CONF_PEERS_MAX && fgets(line, sizeof(line), file) != NULL) {
+		line[strcspn(line, "\n")] = '\0';
+		if (conf_check_peer(line, error) &&
+		    ((*targets)[n] = strdup(line)) != NULL)
+			n++;
+	}
+	fclose(file);
+	return n;
+}
+
+int
+state_save_targets(const struct state *state, const char *const *targets,
+    size_t n)
+{
+	char *bytes = NULL;
+	size_t len = 0;
+	FILE *out = open_memstream(&bytes, &len);
+	int result;
+
+	if (out == NULL)
+		return -1;
+	for (size_t i = 0; i < n; i++)
+		fprintf(out, "%s\n", targets[i]);
+	if (fclose(out) == EOF)
+		return -1;
+	result = state_replace(state, STATE_TARGETS, bytes, len);
+	free(bytes);
+	return result;
+}
