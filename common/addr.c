@@ -235,7 +235,7 @@ subnet_format(struct subnet subnet, char buf[SUBNET_STRLEN])
 	char addr[IPV4_STRLEN];
 
 	snprintf(buf, SUBNET_STRLEN, "%s/%u", ipv4_format(subnet.addr, addr),
-	    subnet.len);
+	    subnet.len & 0x3fu);
 	return buf;
 }
 
