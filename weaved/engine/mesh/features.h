@@ -34,7 +34,7 @@ struct features {
  * Reads a map with all rules of 1.4, and refuses name 0. Bytes behind the
  * value are ignored. False: cause says why, made printable.
  */
-bool	features_parse(const uint8_t *data, size_t len,
+bool	features_decode(const uint8_t *data, size_t len,
 	    struct features *features, char *cause, size_t size);
 /* Returns the bytes written to buf, 0 if they do not fit. */
 size_t	features_encode(const struct features *features, uint8_t *buf,

@@ -1,6 +1,6 @@
 /*
- * The bytes of a TCP connection below the messages: header, encryption flag,
- * framing and sealed bodies (mesh-protocol 1.1, 1.3).
+ * The bytes of a TCP connection below the messages: header, framing and
+ * sealed bodies (mesh-protocol 1.1, 1.3).
  */
 #ifndef ENGINE_MESH_WIRE_H
 #define ENGINE_MESH_WIRE_H
@@ -11,19 +11,14 @@
 
 #define WIRE_HEADER_LEN		7	/* "weave", lowest, highest version */
 #define WIRE_VERSION		2	/* the only one we speak so far */
-#define WIRE_KEY_LEN		32	/* public and session keys */
+#define WIRE_KEY_LEN		32	/* session key */
 #define WIRE_NONCE_LEN		24
-#define WIRE_TAG_LEN		16	/* a sealed body is longer by this */
+#define WIRE_TAG		16	/* bytes before a sealed body */
 #define WIRE_LENGTH_LEN		4	/* u32 before each body */
 #define WIRE_BODY_MAX		10485760u	/* as on the wire, with the tag */
-/* Before the features: a stranger shall not make us hold more. */
-#define WIRE_INTRO_MAX		4096u
-
-#define WIRE_FLAG_PLAIN		0
-#define WIRE_FLAG_ENCRYPTED	1	/* the 32 byte public key follows */
 
 /* First byte of a message (section 3). */
-enum wire_tag {
+enum wire_message {
 	WIRE_HEARTBEAT,
 	WIRE_ESTABLISHED,	/* 1 to 3: overlay control, compatibility */
 	WIRE_FRAGMENTATION,
@@ -32,68 +27,35 @@ enum wire_tag {
 	WIRE_GOSSIP_UNICAST,
 	WIRE_GOSSIP_BROADCAST,
 	WIRE_OVERLAY,
-	WIRE_TAG_MAX
+	WIRE_MESSAGE_MAX
 };
 
-void	wire_put_header(uint8_t header[WIRE_HEADER_LEN], uint8_t lowest,
-	    uint8_t highest);
-/* Returns the version to speak, or -1 and why not in cause. */
-int	wire_check_header(const uint8_t header[WIRE_HEADER_LEN],
-	    uint8_t lowest, uint8_t highest, char *cause, size_t size);
-/* Does the peer's flag agree with whether we have a password? */
-bool	wire_check_flag(uint8_t flag, bool password, char *cause,
-	    size_t size);
+/* Offers WIRE_VERSION alone. */
+void		 wire_header_put(uint8_t header[WIRE_HEADER_LEN]);
+/* False: not the protocol word, or no range. */
+bool		 wire_header_get(const uint8_t header[WIRE_HEADER_LEN],
+		    uint8_t *lowest, uint8_t *highest);
 
-/* Nonce of a sealed body; outbound: its sender opened the connection. */
-void	wire_put_nonce(uint8_t nonce[WIRE_NONCE_LEN], bool outbound,
-	    uint64_t counter);
+/* len at most WIRE_BODY_MAX; what is got may be anything. */
+void		 wire_length_put(size_t len, uint8_t bytes[WIRE_LENGTH_LEN]);
+size_t		 wire_length_get(const uint8_t bytes[WIRE_LENGTH_LEN]);
 
-/* One direction of an encrypted connection. */
-struct wire_cipher {
-	uint8_t		key[WIRE_KEY_LEN];
-	uint64_t	counter;
-	bool		outbound;	/* of the sender in this direction */
-};
-
-void	wire_cipher_init(struct wire_cipher *cipher,
-	    const uint8_t key[WIRE_KEY_LEN], bool outbound);
-void	wire_cipher_wipe(struct wire_cipher *cipher);
-/* Writes len + WIRE_TAG_LEN bytes to box, which may be body itself. */
-void	wire_seal(struct wire_cipher *cipher, uint8_t *box,
-	    const uint8_t *body, size_t len);
+/* outbound: the sender of the body opened the connection. */
+void		 wire_nonce_put(bool outbound, uint64_t counter,
+		    uint8_t nonce[WIRE_NONCE_LEN]);
 /*
- * Opens box in place: the body is its first *len bytes. False: not the next
- * message under this key; the connection must end.
+ * Writes WIRE_TAG + len bytes to box. text may lie at box + WIRE_TAG, else
+ * they must not overlap. counter: bodies sent before in this direction.
  */
-bool	wire_open(struct wire_cipher *cipher, uint8_t *box, size_t boxlen,
-	    size_t *len);
-
+void		 wire_seal(const uint8_t key[WIRE_KEY_LEN], bool outbound,
+		    uint64_t counter, uint8_t *box, const uint8_t *text,
+		    size_t len);
 /*
- * What was read from the stream and not yet consumed. Memory follows the
- * bytes that came, never a length that was only announced.
+ * Writes len - WIRE_TAG bytes to text, which may lie at box + WIRE_TAG. len
+ * is that of box. False: not the next body under this key.
  */
-struct wire_reader {
-	uint8_t		*data;
-	size_t		 start;	/* of what is not consumed */
-	size_t		 len;	/* bytes from start on */
-	size_t		 size;
-	size_t		 max;	/* largest body */
-};
-
-void	wire_reader_init(struct wire_reader *reader, size_t max);
-void	wire_reader_set_max(struct wire_reader *reader, size_t max);
-/* Wipes and frees. */
-void	wire_reader_free(struct wire_reader *reader);
-/*
- * Room to read(2) into, at least one byte; NULL without memory. Invalidates
- * what the functions below returned.
- */
-uint8_t	*wire_reader_space(struct wire_reader *reader, size_t *len);
-void	wire_reader_commit(struct wire_reader *reader, size_t len);
-/* Takes exactly len bytes (header, flag, key); NULL: not there yet. */
-uint8_t	*wire_reader_take(struct wire_reader *reader, size_t len);
-/* 1: a whole body, writable, *len may be 0; 0: not yet; -1: too long. */
-int	wire_reader_body(struct wire_reader *reader, uint8_t **body,
-	    size_t *len);
+bool		 wire_open(const uint8_t key[WIRE_KEY_LEN], bool outbound,
+		    uint64_t counter, uint8_t *text, const uint8_t *box,
+		    size_t len);
 
 #endif
