@@ -592,7 +592,8 @@ subnets_parse(const struct conf_key *key, struct conf *conf, const char *text,
 		return (false);
 	if (!subnet_parse(text, &subnet))
 		return (conf_cause(cause,
-		    "\"%.64s\" is no IPv4 subnet (like 10.0.0.0/8)", text));
+		    "\"%.64s\" is no IPv4 subnet like 10.0.0.0/8, without host bits",
+		    text));
 	for (size_t i = 0; i < conf->ntrusted; i++)
 		if (conf->trusted[i].addr == subnet.addr &&
 		    conf->trusted[i].len == subnet.len)
