@@ -11,6 +11,7 @@ struct pipe {
 	const struct dispatch_entry	*table;
 	size_t				 entries;
 	void				(*ended)(void *, enum pipe_end);
+	void				(*drained)(void *);
 	void				*arg;
 	bool				 dead;
 	bool				 dispatching;
@@ -161,8 +162,18 @@ pipe_writable(evutil_socket_t fd, short what, void *arg)
 			pipe_destroy(pipe);
 		return;
 	}
-	if (imsgbuf_write(pipe->buf) == 0 && imsgbuf_pending(pipe->buf) > 0)
+	if (imsgbuf_write(pipe->buf) == -1)
+		return;
+	if (imsgbuf_pending(pipe->buf) > 0)
 		event_add(pipe->write, NULL);
+	else if (pipe->drained != NULL)
+		pipe->drained(pipe->arg);
+}
+
+void
+pipe_on_drain(struct pipe *pipe, void (*drained)(void *))
+{
+	pipe->drained = drained;
 }
 
 void

@@ -50,6 +50,8 @@ void		 pipe_send(struct pipe *pipe, uint32_t type, uint32_t id,
 		    int fd, const void *data, size_t len);
 /* Messages waiting to be sent, for those who can slow down. */
 size_t		 pipe_pending(const struct pipe *pipe);
+/* drained is called from the loop each time nothing is left to be sent. */
+void		 pipe_on_drain(struct pipe *pipe, void (*drained)(void *arg));
 /* Tries to send now what is queued, for a process about to end. */
 void		 pipe_flush(struct pipe *pipe);
 

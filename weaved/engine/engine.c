@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <event2/buffer.h>
 #include <netinet/in.h>
 #include <sodium.h>
 #include <stdlib.h>
@@ -18,6 +19,8 @@
 #define OVERLAYS	"sleeve"	/* our list, in the order we prefer */
 #define ACCEPT_PAUSE_MS	50		/* when there are too many */
 #define ACCEPT_BATCH	16
+#define ROWS_PENDING	256		/* messages to control at a time */
+#define ROWS_MAX	(64 * 1024 * 1024) /* bytes of one answer that wait */
 
 /* A connection's descriptor on the event loop. */
 struct engine_watch {
@@ -49,6 +52,8 @@ static struct {
 	int			 tap_fd;
 	TAILQ_HEAD(, engine_watch) watches;
 	uint32_t		 show_id;	/* request being answered */
+	struct evbuffer		*rows;		/* of it, when control is slow */
+	bool			 rows_lost;
 } engine = { .tcp_fd = -1, .df_fd = -1, .nodf_fd = -1, .tap_fd = -1 };
 
 static void	engine_handle_pipe(void *, struct imsg *);
@@ -170,6 +175,8 @@ static void	engine_tap(evutil_socket_t, short, void *);
 static struct event *engine_event(int, short, event_callback_fn);
 static void	engine_control_ended(void *, enum pipe_end);
 static void	engine_emit(void *, uint32_t, const void *, size_t);
+static void	engine_reply(uint32_t, const void *, size_t);
+static void	engine_control_drained(void *);
 static void	engine_show_status(void);
 static struct event **engine_write_event(int);
 
@@ -467,11 +474,13 @@ engine_handle_pipe(void *arg, struct imsg *imsg)
 	if (message.proc != PROC_CONTROL)
 		fatalx("pipe to an unknown process");
 	pipe_free(engine.control);
+	evbuffer_drain(engine.rows, evbuffer_get_length(engine.rows));
 	engine.control = pipe_new(child_base(), imsg_take_fd(imsg),
 	    control_table, sizeof(control_table) / sizeof(control_table[0]),
 	    engine_control_ended, NULL);
 	if (engine.control == NULL)
 		fatal("pipe to control");
+	pipe_on_drain(engine.control, engine_control_drained);
 }
 
 static void
@@ -482,9 +491,13 @@ engine_control_ended(void *arg, enum pipe_end end)
 		child_distrust(PROC_CONTROL);
 	pipe_free(engine.control);
 	engine.control = NULL;
+	evbuffer_drain(engine.rows, evbuffer_get_length(engine.rows));
 }
 
-/* A row: its type, then its bytes. */
+/*
+ * A row: its type, then its bytes. What control does not take at once waits in
+ * engine.rows, each message behind its length, request and type.
+ */
 static void
 engine_emit(void *arg, uint32_t type, const void *row, size_t len)
 {
@@ -492,15 +505,48 @@ engine_emit(void *arg, uint32_t type, const void *row, size_t len)
 	    sizeof(struct ctl_connection)];
 
 	(void)arg;
-	if (engine.control == NULL || len > sizeof(data) - sizeof(type))
+	if (len > sizeof(data) - sizeof(type))
 		return;
 	memcpy(data, &type, sizeof(type));
 	memcpy(data + sizeof(type), row, len);
-	pipe_send(engine.control, IMSG_ROW, engine.show_id, -1, data,
-	    sizeof(type) + len);
-	/* Thousands of rows must not wait in memory for the next turn. */
-	if (pipe_pending(engine.control) >= IMSG_QUEUE_MAX / 4)
-		pipe_flush(engine.control);
+	engine_reply(IMSG_ROW, data, sizeof(type) + len);
+}
+
+static void
+engine_reply(uint32_t type, const void *data, size_t len)
+{
+	uint32_t header[3] = { (uint32_t)len, engine.show_id, type };
+
+	if (engine.control == NULL)
+		return;
+	if (evbuffer_get_length(engine.rows) == 0 &&
+	    pipe_pending(engine.control) < ROWS_PENDING) {
+		pipe_send(engine.control, type, engine.show_id, -1, data, len);
+		return;
+	}
+	if (type == IMSG_ROW && evbuffer_get_length(engine.rows) > ROWS_MAX) {
+		engine.rows_lost = true;
+		return;
+	}
+	if (evbuffer_add(engine.rows, header, sizeof(header)) == -1 ||
+	    evbuffer_add(engine.rows, data, len) == -1)
+		fatalx("no memory for an answer");
+}
+
+static void
+engine_control_drained(void *arg)
+{
+	uint8_t data[IMSG_DATA_MAX];
+	uint32_t header[3];
+
+	(void)arg;
+	while (pipe_pending(engine.control) < ROWS_PENDING &&
+	    evbuffer_remove(engine.rows, header, sizeof(header)) ==
+	    sizeof(header)) {
+		evbuffer_remove(engine.rows, data, header[0]);
+		pipe_send(engine.control, header[2], header[1], -1, data,
+		    header[0]);
+	}
 }
 
 static void
@@ -540,6 +586,7 @@ engine_handle_show(void *arg, struct imsg *imsg)
 	(void)arg;
 	memcpy(&show, imsg->data, sizeof(show));
 	engine.show_id = imsg->hdr.id;
+	engine.rows_lost = false;
 	if (engine.mesh == NULL) {
 		end.status = 1;
 		strlcpy(end.text, "weaved is starting, try again",
@@ -551,17 +598,35 @@ engine_handle_show(void *arg, struct imsg *imsg)
 		overlay_show(engine.overlay, show.parts, engine_emit, NULL,
 		    now);
 	}
-	if (engine.control != NULL)
-		pipe_send(engine.control, IMSG_END, imsg->hdr.id, -1, &end,
-		    sizeof(end));
+	if (engine.rows_lost) {
+		end.status = 1;
+		strlcpy(end.text, "the answer is too large",
+		    sizeof(end.text));
+	}
+	engine_reply(IMSG_END, &end, sizeof(end));
 }
 
-/* Answers are made at once, so there is nothing to stop. */
+/* Answers are made at once, so there is nothing to stop but what waits. */
 static void
 engine_handle_show_cancel(void *arg, struct imsg *imsg)
 {
+	struct evbuffer *kept = evbuffer_new();
+	uint32_t header[3];
+
 	(void)arg;
-	(void)imsg;
+	if (kept == NULL)
+		return;
+	while (evbuffer_copyout(engine.rows, header, sizeof(header)) ==
+	    sizeof(header)) {
+		size_t len = sizeof(header) + header[0];
+
+		if (header[1] == imsg->hdr.id)
+			evbuffer_drain(engine.rows, len);
+		else
+			evbuffer_remove_buffer(engine.rows, kept, len);
+	}
+	evbuffer_free(engine.rows);
+	engine.rows = kept;
 }
 
 static void
@@ -882,6 +947,8 @@ void
 engine_main(void)
 {
 	TAILQ_INIT(&engine.watches);
+	if ((engine.rows = evbuffer_new()) == NULL)
+		fatalx("no memory");
 	child_init(PROC_ENGINE, parent_table,
 	    sizeof(parent_table) / sizeof(parent_table[0]), NULL);
 	child_run();

@@ -58,7 +58,7 @@ password_init(void)
 static void
 password_error(char *error, const char *path, const char *what)
 {
-	snprintf(error, CONF_ERROR_MAX, "%s: %s", path, what);
+	snprintf(error, CONF_ERROR_MAX, "%.400s: %.100s", path, what);
 }
 
 static struct password *
