@@ -1,5 +1,6 @@
 # weaved: GNU make, pkg-config, gcc or clang. Objects and programs go below
-# build/, sanitized ones (SANITIZE=address,undefined) below build/sanitize.
+# build/, sanitized ones (SANITIZE=address,undefined) below build/sanitize. V=1
+# shows the commands.
 #
 # all (default) install uninstall clean   check demo soak fuzz lint   deps
 
@@ -69,6 +70,7 @@ SANFLAGS = -fsanitize=$(SANITIZE) -fno-omit-frame-pointer \
 	  -fno-sanitize-recover=all -DWEAVED_SANITIZE
 endif
 CFLAGS	?= -g
+Q	= $(if $(V),,@)
 ALL_CFLAGS = -std=c17 -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -I. $(OPT) \
 	  $(WARN) $(HARDEN) $(SANFLAGS) $(LIB_CFLAGS) $(CFLAGS) $(CPPFLAGS) \
 	  -MMD -MP
@@ -92,34 +94,40 @@ SCRIPTS	:= $(wildcard .ci/run etc/*.sh etc/*.init regress/*.sh regress/*/*.sh)
 all: $(OUT)/weaved $(OUT)/weavectl
 
 $(OUT)/weaved $(OUT)/weavectl: $(OUT)/%: $(OUT)/obj/%/main.o $(LIB)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+	@echo "  LINK  $@"
+	$Q$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
 $(LIB): $(LIB_SRC:%.c=$(OUT)/obj/%.o)
 $(TESTLIB): $(patsubst %.c,$(OUT)/obj/%.o,$(wildcard regress/lib/*.c))
 $(LIB) $(TESTLIB):
-	rm -f $@ && $(AR) rcs $@ $^
+	@rm -f $@
+	$Q$(AR) rcs $@ $^
 
 $(OUT)/obj/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+	@echo "  CC    $@"
+	$Q$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
 $(OUT)/regress/%_test: $(OUT)/obj/regress/%_test.o $(TESTLIB) $(LIB)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -latf-c
+	@echo "  LINK  $@"
+	$Q$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -latf-c
 
 $(OUT)/regress/%_test: regress/%_test.sh
 	@mkdir -p $(@D)
-	printf '#!%s\n' "$$($(PKG_CONFIG) --variable=interpreter atf-sh)" | \
+	$Qprintf '#!%s\n' "$$($(PKG_CONFIG) --variable=interpreter atf-sh)" | \
 	    cat - $< >$@ && chmod +x $@
 
 $(OUT)/regress/fuzz/%_fuzz_test: $(OUT)/obj/regress/fuzz/%_fuzz.o \
 	    $(OUT)/obj/regress/fuzz/corpus_main.o $(LIB)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -latf-c
+	@echo "  LINK  $@"
+	$Q$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -latf-c
 
 $(OUT)/regress/fuzz/%_fuzz: $(OUT)/obj/regress/fuzz/%_fuzz.o $(LIB)
 	@mkdir -p $(@D)
-	$(CC) -fsanitize=fuzzer $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+	@echo "  LINK  $@"
+	$Q$(CC) -fsanitize=fuzzer $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
 $(OUT)/obj/regress/fuzz/%_fuzz.o: WARN += -Wno-missing-prototypes
 
@@ -129,7 +137,7 @@ corpora: $(FUZZ:%=%_test)
 # The corpora always run sanitized, whatever the rest is.
 tests: all $(TESTS)
 ifeq ($(SANITIZE),)
-	$(MAKE) SANITIZE=address,undefined corpora
+	@$(MAKE) --no-print-directory SANITIZE=address,undefined corpora
 	@mkdir -p $(OUT)/regress
 	ln -sfn ../sanitize/regress/fuzz $(OUT)/regress/fuzz
 else
@@ -138,28 +146,28 @@ endif
 
 check:
 	@etc/deps.sh $(DEPS_CHECK)
-	$(MAKE) tests
+	@$(MAKE) --no-print-directory tests
 	@regress/check.sh $(OUT)
 
 demo:
 	@etc/deps.sh $(DEPS_DEMO)
-	$(MAKE) all
+	@$(MAKE) --no-print-directory all
 	@regress/demo.sh $(OUT)
 
 soak:
 	@etc/deps.sh $(DEPS_CHECK)
-	$(MAKE) all
+	@$(MAKE) --no-print-directory all
 	@regress/soak.sh $(OUT)
 
 fuzz:
 	@etc/deps.sh $(DEPS_FUZZ)
-	$(MAKE) CC=clang BUILD=$(BUILD)/fuzz \
+	@$(MAKE) --no-print-directory CC=clang BUILD=$(BUILD)/fuzz \
 	    SANITIZE=fuzzer-no-link,address,undefined fuzzers
 	@regress/fuzz.sh $(BUILD)/fuzz/sanitize/regress/fuzz
 
 lint:
 	@etc/deps.sh $(DEPS_LINT)
-	$(MAKE) all
+	@$(MAKE) --no-print-directory all
 	@regress/lint.sh $(OUT)
 
 # Fetches what any of the targets needs.
