@@ -10,6 +10,8 @@
 #ifndef COMMON_CTL_H
 #define COMMON_CTL_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define CTL_VERSION		1
@@ -201,5 +203,11 @@ struct ctl_counter {
 	char		name[64];	/* "overlay.drop.no_route" */
 	uint64_t	value;
 };
+
+/*
+ * Is this message of a known type, of its exact size, and does every string
+ * in it end within its array? Says nothing about what the strings contain.
+ */
+bool	ctl_valid(uint32_t type, const void *data, size_t len);
 
 #endif

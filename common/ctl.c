@@ -1,0 +1,71 @@
+#include <string.h>
+
+#include "common/ctl.h"
+
+#define STRINGS_MAX 7
+
+struct ctl_string {
+	size_t offset;
+	size_t size;
+};
+
+struct ctl_format {
+	size_t len;
+	struct ctl_string strings[STRINGS_MAX]; /* ends with size 0 */
+};
+
+#define STRING(type, field)                           \
+	{                                             \
+		offsetof(struct type, field),         \
+		    sizeof(((struct type *)0)->field) \
+	}
+
+static const struct ctl_format formats[CTL_TYPE_MAX] = {
+    [CTL_HELLO] = {sizeof(struct ctl_hello), {STRING(ctl_hello, software)}},
+    [CTL_SHOW] = {sizeof(struct ctl_show), {{0, 0}}},
+    [CTL_CONNECT] = {sizeof(struct ctl_target), {STRING(ctl_target, address)}},
+    [CTL_FORGET] = {sizeof(struct ctl_target), {STRING(ctl_target, address)}},
+    [CTL_RELOAD] = {0, {{0, 0}}},
+    [CTL_LOG_LEVEL] = {sizeof(struct ctl_log_level), {{0, 0}}},
+    [CTL_END] = {sizeof(struct ctl_end), {STRING(ctl_end, text)}},
+    [CTL_STATUS] = {sizeof(struct ctl_status),
+	{STRING(ctl_status, version), STRING(ctl_status, protocol),
+	    STRING(ctl_status, nickname), STRING(ctl_status, bridge),
+	    STRING(ctl_status, tap), STRING(ctl_status, password_source),
+	    STRING(ctl_status, warning)}},
+    [CTL_PROCESS] = {sizeof(struct ctl_process),
+	{STRING(ctl_process, name), STRING(ctl_process, sandbox)}},
+    [CTL_SUBNET] = {sizeof(struct ctl_subnet), {{0, 0}}},
+    [CTL_CONNECTION] = {sizeof(struct ctl_connection),
+	{STRING(ctl_connection, address), STRING(ctl_connection, nickname),
+	    STRING(ctl_connection, overlay), STRING(ctl_connection, cause)}},
+    [CTL_PEER] = {sizeof(struct ctl_peer), {STRING(ctl_peer, nickname)}},
+    [CTL_PEER_CONNECTION] = {sizeof(struct ctl_peer_connection),
+	{STRING(ctl_peer_connection, nickname),
+	    STRING(ctl_peer_connection, address)}},
+    [CTL_TARGET] = {sizeof(struct ctl_target), {STRING(ctl_target, address)}},
+    [CTL_ROUTE] = {sizeof(struct ctl_route), {{0, 0}}},
+    [CTL_MAC] = {sizeof(struct ctl_mac), {{0, 0}}},
+    [CTL_COUNTER] = {sizeof(struct ctl_counter), {STRING(ctl_counter, name)}},
+};
+
+bool
+ctl_valid(uint32_t type, const void *data, size_t len)
+{
+	const struct ctl_format *format;
+	const struct ctl_string *string;
+
+	if (type >= CTL_TYPE_MAX)
+		return false;
+	format = &formats[type];
+	if (len != format->len || (len == 0 && type != CTL_RELOAD))
+		return false;
+	for (string = format->strings;
+	     string < format->strings + STRINGS_MAX && string->size > 0;
+	     string++) {
+		if (memchr((const char *)data + string->offset, '\0',
+			string->size) == NULL)
+			return false;
+	}
+	return true;
+}

@@ -1,0 +1,580 @@
+#include <sys/queue.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/ctl.h"
+#include "common/imsg.h"
+#include "common/log.h"
+#include "weaved/control/clients.h"
+#include "weaved/weaved.h"
+
+/* Messages handed to the imsgbuf at once; the others wait in out. */
+#define HIGH_MARK 64
+
+enum client_state {
+	CLIENT_FREE,
+	CLIENT_NEW, /* has not said hello */
+	CLIENT_READY,
+	CLIENT_LEAVING /* gets what waits for it, then is closed */
+};
+
+struct request {
+	uint32_t type; /* enum ctl_type */
+	uint32_t their_id;
+	size_t len;
+	uint8_t data[sizeof(struct ctl_target)];
+};
+
+struct answer {
+	TAILQ_ENTRY(answer) entry;
+	uint32_t type;
+	uint32_t id;
+	size_t len;
+	uint8_t data[];
+};
+
+struct client {
+	enum client_state state;
+	uid_t uid;
+	struct imsgbuf *buf;
+	uint64_t deadline; /* UINT64_MAX: none */
+	uint32_t id; /* under way, issued here; 0: none */
+	enum clients_server server; /* who was asked */
+	struct request requests[CLIENTS_REQUESTS_MAX];
+	size_t nrequests; /* the first may be under way */
+	TAILQ_HEAD(, answer) out;
+	size_t out_bytes;
+};
+
+struct clients {
+	const struct clients_ops *ops;
+	void *arg;
+	uint32_t last_id;
+	struct log_limit limit;
+	struct client slots[CLIENTS_MAX];
+};
+
+struct request_kind {
+	uint32_t type; /* enum ctl_type */
+	bool anybody; /* else uid 0 only */
+	enum clients_server server;
+	uint32_t relayed; /* enum imsg_type */
+	const char *(*check)(const void *data);
+	const char *action;
+};
+
+static const char *check_show(const void *);
+static const char *check_target(const void *);
+static const char *check_log_level(const void *);
+static const struct request_kind *request_find(uint32_t);
+static struct client *client_by_id(
+    struct clients *, enum clients_server, uint32_t);
+static unsigned client_slot(const struct clients *, const struct client *);
+static uint32_t clients_issue_id(struct clients *);
+static void client_close(struct clients *, struct client *);
+static void client_drop(
+    struct clients *, struct client *, const char *, uint64_t);
+static void client_watch(struct clients *, struct client *);
+static bool client_send(struct clients *, struct client *, uint32_t, uint32_t,
+    const void *, size_t, uint64_t);
+static bool client_finish(
+    struct clients *, struct client *, const char *, uint64_t);
+static bool client_fill(struct client *);
+static const char *client_hello(
+    struct clients *, struct client *, const struct imsg *, uint64_t);
+static const char *client_request(struct client *, const struct imsg *);
+static void client_next(struct clients *, struct client *, uint64_t);
+static const char *client_start(struct clients *, struct client *);
+static const char *client_message(
+    struct clients *, struct client *, const struct imsg *, uint64_t);
+
+/* The policy: what may be asked, by whom, and who answers. */
+static const struct request_kind kinds[] = {
+    {CTL_SHOW, true, CLIENTS_ENGINE, IMSG_SHOW, check_show, "show"},
+    {CTL_CONNECT, false, CLIENTS_PARENT, IMSG_CONNECT, check_target,
+	"connect peers"},
+    {CTL_FORGET, false, CLIENTS_PARENT, IMSG_FORGET, check_target,
+	"forget peers"},
+    {CTL_RELOAD, false, CLIENTS_PARENT, IMSG_RELOAD, NULL,
+	"reload the configuration"},
+    {CTL_LOG_LEVEL, false, CLIENTS_PARENT, IMSG_SET_LOG_LEVEL, check_log_level,
+	"set the log level"},
+};
+
+static const char *
+check_show(const void *data)
+{
+	struct ctl_show show;
+
+	memcpy(&show, data, sizeof(show));
+	if (show.parts == 0 || (show.parts & ~CTL_SHOW_ALL) != 0)
+		return "there is no such part to show";
+	return NULL;
+}
+
+static const char *
+check_target(const void *data)
+{
+	const char *address = data;
+
+	if (*address == '\0')
+		return "the peer's address is empty";
+	for (; *address != '\0'; address++) {
+		if (*address <= ' ' || *address > '~')
+			return "the peer's address has bad characters";
+	}
+	return NULL;
+}
+
+static const char *
+check_log_level(const void *data)
+{
+	struct ctl_log_level message;
+
+	memcpy(&message, data, sizeof(message));
+	return message.level > LOGLEVEL_ERROR ? "there is no such log level"
+					      : NULL;
+}
+
+static const struct request_kind *
+request_find(uint32_t type)
+{
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		if (kinds[i].type == type)
+			return &kinds[i];
+	}
+	return NULL;
+}
+
+struct clients *
+clients_new(const struct clients_ops *ops, void *arg)
+{
+	struct clients *clients;
+
+	if ((clients = calloc(1, sizeof(*clients))) == NULL)
+		return NULL;
+	clients->ops = ops;
+	clients->arg = arg;
+	return clients;
+}
+
+void
+clients_free(struct clients *clients)
+{
+	if (clients == NULL)
+		return;
+	for (size_t i = 0; i < CLIENTS_MAX; i++) {
+		if (clients->slots[i].state != CLIENT_FREE)
+			client_close(clients, &clients->slots[i]);
+	}
+	free(clients);
+}
+
+static unsigned
+client_slot(const struct clients *clients, const struct client *client)
+{
+	return (unsigned)(client - clients->slots);
+}
+
+static struct client *
+client_by_id(struct clients *clients, enum clients_server server, uint32_t id)
+{
+	for (size_t i = 0; id != 0 && i < CLIENTS_MAX; i++) {
+		struct client *client = &clients->slots[i];
+
+		if (client->id == id && client->server == server)
+			return client;
+	}
+	return NULL;
+}
+
+static uint32_t
+clients_issue_id(struct clients *clients)
+{
+	do
+		clients->last_id++;
+	while (clients->last_id == 0 ||
+	    client_by_id(clients, CLIENTS_ENGINE, clients->last_id) != NULL ||
+	    client_by_id(clients, CLIENTS_PARENT, clients->last_id) != NULL);
+	return clients->last_id;
+}
+
+bool
+clients_full(const struct clients *clients)
+{
+	for (size_t i = 0; i < CLIENTS_MAX; i++) {
+		if (clients->slots[i].state == CLIENT_FREE)
+			return false;
+	}
+	return true;
+}
+
+void
+clients_accepted(struct clients *clients, int fd, uid_t uid, uint64_t now)
+{
+	struct client *client = NULL;
+	unsigned others = 0;
+
+	for (size_t i = 0; i < CLIENTS_MAX; i++) {
+		if (clients->slots[i].state == CLIENT_FREE)
+			client = &clients->slots[i];
+		else if (clients->slots[i].uid != 0)
+			others++;
+	}
+	if (client == NULL || (uid != 0 && others >= CLIENTS_OTHERS_MAX) ||
+	    (client->buf = imsgbuf_new(fd)) == NULL) {
+		close(fd);
+		return;
+	}
+	client->state = CLIENT_NEW;
+	client->uid = uid;
+	client->deadline = now + CLIENTS_HELLO_MS;
+	TAILQ_INIT(&client->out);
+	client_watch(clients, client);
+}
+
+static void
+client_watch(struct clients *clients, struct client *client)
+{
+	clients->ops->watch(clients->arg, client_slot(clients, client),
+	    imsgbuf_fd(client->buf), client->state != CLIENT_LEAVING,
+	    imsgbuf_pending(client->buf) > 0 || !TAILQ_EMPTY(&client->out));
+}
+
+/* What the engine still does for this client is of no use to anybody. */
+static void
+client_close(struct clients *clients, struct client *client)
+{
+	struct answer *answer;
+
+	if (client->id != 0 && client->server == CLIENTS_ENGINE)
+		clients->ops->ask(clients->arg, CLIENTS_ENGINE,
+		    IMSG_SHOW_CANCEL, client->id, NULL, 0);
+	clients->ops->watch(clients->arg, client_slot(clients, client),
+	    imsgbuf_fd(client->buf), false, false);
+	imsgbuf_free(client->buf);
+	while ((answer = TAILQ_FIRST(&client->out)) != NULL) {
+		TAILQ_REMOVE(&client->out, answer, entry);
+		free(answer);
+	}
+	memset(client, 0, sizeof(*client));
+}
+
+static void
+client_drop(struct clients *clients, struct client *client, const char *why,
+    uint64_t now)
+{
+	uint32_t suppressed;
+
+	if (log_limit_pass(&clients->limit, now, &suppressed))
+		log_warn("client of uid %u dropped: %s (%u more like this)",
+		    (unsigned)client->uid, why, suppressed);
+	client_close(clients, client);
+}
+
+/* False: the client did not keep up and is gone. */
+static bool
+client_send(struct clients *clients, struct client *client, uint32_t type,
+    uint32_t id, const void *data, size_t len, uint64_t now)
+{
+	size_t size = sizeof(struct answer) + len;
+	struct answer *answer;
+
+	if (client->out_bytes + size > CLIENTS_OUT_MAX ||
+	    (answer = malloc(size)) == NULL) {
+		client_drop(clients, client, "it reads too slowly", now);
+		return false;
+	}
+	answer->type = type;
+	answer->id = id;
+	answer->len = len;
+	if (len > 0)
+		memcpy(answer->data, data, len);
+	if (TAILQ_EMPTY(&client->out) && imsgbuf_pending(client->buf) == 0)
+		client->deadline = now + CLIENTS_STALL_MS;
+	TAILQ_INSERT_TAIL(&client->out, answer, entry);
+	client->out_bytes += size;
+	client_watch(clients, client);
+	return true;
+}
+
+/* Ends the first request: text NULL, done, else failed. */
+static bool
+client_finish(struct clients *clients, struct client *client, const char *text,
+    uint64_t now)
+{
+	struct ctl_end end = {0};
+	uint32_t their_id = client->requests[0].their_id;
+
+	client->id = 0;
+	client->nrequests--;
+	memmove(client->requests, client->requests + 1,
+	    client->nrequests * sizeof(client->requests[0]));
+	if (text != NULL) {
+		end.status = 1;
+		strlcpy(end.text, text, sizeof(end.text));
+	}
+	return client_send(
+	    clients, client, CTL_END, their_id, &end, sizeof(end), now);
+}
+
+/* Another version may have another structure after the number. */
+static const char *
+client_hello(struct clients *clients, struct client *client,
+    const struct imsg *imsg, uint64_t now)
+{
+	struct ctl_hello hello = {.version = CTL_VERSION};
+	struct ctl_end end = {.status = 1};
+	uint32_t version;
+
+	if (imsg->hdr.type != CTL_HELLO || imsg->len < sizeof(version))
+		return "its first message is not hello";
+	memcpy(&version, imsg->data, sizeof(version));
+	if (version != CTL_VERSION) {
+		snprintf(end.text, sizeof(end.text),
+		    "the client speaks "
+		    "control protocol %u, weaved %s speaks %u",
+		    version, WEAVED_VERSION, CTL_VERSION);
+		client->state = CLIENT_LEAVING;
+		client_send(clients, client, CTL_END, imsg->hdr.id, &end,
+		    sizeof(end), now);
+		return NULL;
+	}
+	if (!ctl_valid(CTL_HELLO, imsg->data, imsg->len))
+		return "its hello is malformed";
+	client->state = CLIENT_READY;
+	client->deadline = UINT64_MAX;
+	snprintf(hello.software, sizeof(hello.software), "weaved %s",
+	    WEAVED_VERSION);
+	client_send(clients, client, CTL_HELLO, imsg->hdr.id, &hello,
+	    sizeof(hello), now);
+	return NULL;
+}
+
+static const char *
+client_request(struct client *client, const struct imsg *imsg)
+{
+	struct request *request;
+
+	if (request_find(imsg->hdr.type) == NULL ||
+	    !ctl_valid(imsg->hdr.type, imsg->data, imsg->len))
+		return "it sent a malformed message";
+	if (client->nrequests == CLIENTS_REQUESTS_MAX)
+		return "it sent too many requests at once";
+	request = &client->requests[client->nrequests++];
+	request->type = imsg->hdr.type;
+	request->their_id = imsg->hdr.id;
+	request->len = imsg->len;
+	memcpy(request->data, imsg->data, imsg->len);
+	return NULL;
+}
+
+/* NULL: under way. Else why it is not. */
+static const char *
+client_start(struct clients *clients, struct client *client)
+{
+	static char denied[80];
+	const struct request *request = &client->requests[0];
+	const struct request_kind *kind = request_find(request->type);
+	const char *error;
+
+	if (client->uid != 0 && !kind->anybody) {
+		snprintf(denied, sizeof(denied),
+		    "permission denied: only root may %s", kind->action);
+		return denied;
+	}
+	if (kind->check != NULL && (error = kind->check(request->data)) != NULL)
+		return error;
+	client->id = clients_issue_id(clients);
+	client->server = kind->server;
+	if (!clients->ops->ask(clients->arg, kind->server, kind->relayed,
+		client->id, request->data, request->len))
+		return "the engine is busy or starting, try again";
+	return NULL;
+}
+
+static void
+client_next(struct clients *clients, struct client *client, uint64_t now)
+{
+	const char *error;
+
+	while (client->nrequests > 0 && client->id == 0) {
+		if ((error = client_start(clients, client)) == NULL)
+			return;
+		if (!client_finish(clients, client, error, now))
+			return;
+	}
+}
+
+/* Returns why the client is to be dropped, or NULL. */
+static const char *
+client_message(struct clients *clients, struct client *client,
+    const struct imsg *imsg, uint64_t now)
+{
+	const char *error;
+
+	if (imsg->fd != -1)
+		return "it sent a descriptor";
+	if (client->state == CLIENT_NEW)
+		return client_hello(clients, client, imsg, now);
+	if ((error = client_request(client, imsg)) == NULL)
+		client_next(clients, client, now);
+	return error;
+}
+
+void
+clients_readable(struct clients *clients, unsigned slot, uint64_t now)
+{
+	struct client *client = &clients->slots[slot];
+	const char *error;
+	struct imsg imsg;
+	int got;
+
+	if (client->state == CLIENT_FREE || client->state == CLIENT_LEAVING)
+		return;
+	if (imsgbuf_read(client->buf) != 1) {
+		client_close(clients, client);
+		return;
+	}
+	while ((got = imsg_get(client->buf, &imsg)) == 1) {
+		error = client_message(clients, client, &imsg, now);
+		if (client->state == CLIENT_FREE)
+			return; /* with the buffer that held the message */
+		imsg_free(&imsg);
+		if (error != NULL) {
+			client_drop(clients, client, error, now);
+			return;
+		}
+		if (client->state == CLIENT_LEAVING)
+			return;
+	}
+	if (got == -1)
+		client_drop(
+		    clients, client, "it sent a malformed message", now);
+}
+
+/* Moves answers up to the mark. False without memory. */
+static bool
+client_fill(struct client *client)
+{
+	struct answer *answer;
+
+	while (imsgbuf_pending(client->buf) < HIGH_MARK &&
+	    (answer = TAILQ_FIRST(&client->out)) != NULL) {
+		if (imsg_compose(client->buf, answer->type, answer->id, -1,
+			answer->data, answer->len) == -1)
+			return false;
+		TAILQ_REMOVE(&client->out, answer, entry);
+		client->out_bytes -= sizeof(*answer) + answer->len;
+		free(answer);
+	}
+	return true;
+}
+
+void
+clients_writable(struct clients *clients, unsigned slot, uint64_t now)
+{
+	struct client *client = &clients->slots[slot];
+	size_t before, after;
+
+	if (client->state == CLIENT_FREE)
+		return;
+	do {
+		if (!client_fill(client)) {
+			client_drop(clients, client, "no memory", now);
+			return;
+		}
+		before = imsgbuf_pending(client->buf);
+		if (imsgbuf_write(client->buf) == -1) {
+			client_close(clients, client);
+			return;
+		}
+		after = imsgbuf_pending(client->buf);
+		if (after < before)
+			client->deadline = now + CLIENTS_STALL_MS;
+	} while (after == 0 && !TAILQ_EMPTY(&client->out));
+	if (after == 0 && client->state == CLIENT_LEAVING) {
+		client_close(clients, client);
+		return;
+	}
+	if (after == 0 && client->state == CLIENT_READY)
+		client->deadline = UINT64_MAX;
+	client_watch(clients, client);
+}
+
+uint64_t
+clients_tick(struct clients *clients, uint64_t now)
+{
+	uint64_t next = UINT64_MAX;
+
+	for (size_t i = 0; i < CLIENTS_MAX; i++) {
+		struct client *client = &clients->slots[i];
+
+		if (client->state == CLIENT_FREE)
+			continue;
+		if (client->deadline <= now)
+			client_drop(clients, client,
+			    client->state == CLIENT_NEW
+				? "it never said hello"
+				: "it does not read its answers",
+			    now);
+		else if (client->deadline < next)
+			next = client->deadline;
+	}
+	return next;
+}
+
+bool
+clients_row(struct clients *clients, enum clients_server server, uint32_t id,
+    const void *data, size_t len, uint64_t now)
+{
+	const uint8_t *row = data;
+	struct client *client;
+	uint32_t type;
+
+	if (server != CLIENTS_ENGINE || len < sizeof(type))
+		return false;
+	memcpy(&type, row, sizeof(type));
+	if (type < CTL_STATUS ||
+	    !ctl_valid(type, row + sizeof(type), len - sizeof(type)))
+		return false;
+	if ((client = client_by_id(clients, server, id)) != NULL)
+		client_send(clients, client, type, client->requests[0].their_id,
+		    row + sizeof(type), len - sizeof(type), now);
+	return true;
+}
+
+bool
+clients_end(struct clients *clients, enum clients_server server, uint32_t id,
+    const void *data, size_t len, uint64_t now)
+{
+	struct client *client;
+	struct ctl_end end;
+
+	if (!ctl_valid(CTL_END, data, len))
+		return false;
+	if ((client = client_by_id(clients, server, id)) == NULL)
+		return true;
+	memcpy(&end, data, sizeof(end));
+	if (client_finish(
+		clients, client, end.status == 0 ? NULL : end.text, now))
+		client_next(clients, client, now);
+	return true;
+}
+
+void
+clients_engine_gone(struct clients *clients, uint64_t now)
+{
+	for (size_t i = 0; i < CLIENTS_MAX; i++) {
+		struct client *client = &clients->slots[i];
+
+		if (client->id == 0 || client->server != CLIENTS_ENGINE)
+			continue;
+		if (client_finish(
+			clients, client, "engine restarted, try again", now))
+			client_next(clients, client, now);
+	}
+}
