@@ -35,7 +35,7 @@ source_path(const char *name)
 
 	ATF_REQUIRE_MSG(top != NULL, "WEAVED_SRCDIR is not set");
 	ATF_REQUIRE(asprintf(&path, "%s/%s", top, name) != -1);
-	return (path);
+	return path;
 }
 
 static char *
@@ -50,7 +50,7 @@ file_read(const char *path)
 	len = fread(text, 1, TEXT_MAX - 1, f);
 	text[len] = '\0';
 	fclose(f);
-	return (text);
+	return text;
 }
 
 static struct conf *
@@ -60,7 +60,7 @@ source_load(const struct conf_source *source)
 	struct conf *conf = conf_load(source, error);
 
 	ATF_REQUIRE_MSG(conf != NULL, "%s", error);
-	return (conf);
+	return conf;
 }
 
 static struct conf *
@@ -71,7 +71,7 @@ text_load(const char *text)
 	    conf_parse_buffer("text", text, strlen(text), error);
 
 	ATF_REQUIRE_MSG(conf != NULL, "%s in\n%s", error, text);
-	return (conf);
+	return conf;
 }
 
 static char *
@@ -84,7 +84,7 @@ conf_text(const struct conf *conf)
 	ATF_REQUIRE(out != NULL);
 	ATF_REQUIRE_EQ(0, conf_print(conf, out));
 	ATF_REQUIRE_EQ(0, fclose(out));
-	return (text);
+	return text;
 }
 
 /* line: one of the canonical form, or several. Frees conf. */
@@ -132,7 +132,7 @@ each_file(const char *directory, void (*check)(const char *))
 	}
 	closedir(dir);
 	free(top);
-	return (n);
+	return n;
 }
 
 /* The neighbour of file.conf that says what is expected. */
@@ -145,7 +145,7 @@ expected_read(const char *path, const char *suffix)
 			suffix) != -1);
 	text = file_read(name);
 	free(name);
-	return (text);
+	return text;
 }
 
 static void
@@ -284,7 +284,7 @@ precedence_file(void)
 	      "password-file: /file\nport: 7000\n",
 	    f);
 	fclose(f);
-	return ("a.conf");
+	return "a.conf";
 }
 
 ATF_TC_WITHOUT_HEAD(environment_over_file);
@@ -506,11 +506,11 @@ example_next(char **page, char *text)
 		if (strncmp(line, ".Bd -literal", 12) == 0)
 			inside = true;
 		else if (strcmp(line, ".Ed") == 0)
-			return (true);
+			return true;
 		else if (inside)
 			text = stpcpy(stpcpy(text, line), "\n");
 	}
-	return (false);
+	return false;
 }
 
 ATF_TC_WITHOUT_HEAD(manual_examples);
@@ -550,5 +550,5 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, reload);
 	ATF_TP_ADD_TC(tp, example);
 	ATF_TP_ADD_TC(tp, manual_examples);
-	return (atf_no_error());
+	return atf_no_error();
 }

@@ -19,13 +19,13 @@ canonical(const void *data, size_t len, size_t *text_len)
 	if (conf == NULL) {
 		if (error[0] == '\0' || strchr(error, '\n') != NULL)
 			abort();
-		return (NULL);
+		return NULL;
 	}
 	out = open_memstream(&text, text_len);
 	if (out == NULL || conf_print(conf, out) == -1 || fclose(out) != 0)
 		abort();
 	conf_free(conf);
-	return (text);
+	return text;
 }
 
 int
@@ -35,11 +35,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	char *text = canonical(data, size, &len), *again;
 
 	if (text == NULL)
-		return (0);
+		return 0;
 	again = canonical(text, len, &len_again);
 	if (again == NULL || strcmp(text, again) != 0)
 		abort();
 	free(text);
 	free(again);
-	return (0);
+	return 0;
 }

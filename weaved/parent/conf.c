@@ -46,15 +46,15 @@ conf_load(const struct conf_source *source, char error[CONF_ERROR_MAX])
 	struct conf *conf = conf_new(error);
 
 	if (conf == NULL)
-		return (NULL);
+		return NULL;
 	if (load_file(conf, source->file, error) == -1 ||
 	    load_environment(conf, source, error) == -1 ||
 	    load_options(conf, source, error) == -1 ||
 	    conf_finish(conf, error) == -1) {
 		conf_free(conf);
-		return (NULL);
+		return NULL;
 	}
-	return (conf);
+	return conf;
 }
 
 struct conf *
@@ -64,13 +64,13 @@ conf_parse_buffer(
 	struct conf *conf = conf_new(error);
 
 	if (conf == NULL)
-		return (NULL);
+		return NULL;
 	if (conf_yaml_parse(conf, file, data, len, error) == -1 ||
 	    conf_finish(conf, error) == -1) {
 		conf_free(conf);
-		return (NULL);
+		return NULL;
 	}
-	return (conf);
+	return conf;
 }
 
 void
@@ -94,7 +94,7 @@ conf_new(char error[CONF_ERROR_MAX])
 
 	if (conf == NULL) {
 		conf_error(error, "out of memory");
-		return (NULL);
+		return NULL;
 	}
 	for (const struct conf_key *key = conf_keys;
 	     key < conf_keys + CONF_KEYS; key++) {
@@ -103,9 +103,9 @@ conf_new(char error[CONF_ERROR_MAX])
 			continue;
 		conf_error(error, "default of %s: %s", key->name, cause);
 		conf_free(conf);
-		return (NULL);
+		return NULL;
 	}
-	return (conf);
+	return conf;
 }
 
 /* What is still open after all sources: the nickname is the host's name. */
@@ -115,15 +115,15 @@ conf_finish(struct conf *conf, char error[CONF_ERROR_MAX])
 	char cause[CONF_CAUSE_MAX], host[NICKNAME_MAX];
 
 	if (conf->nickname[0] != '\0')
-		return (0);
+		return 0;
 	if (gethostname(host, sizeof(host)) == -1) {
 		conf_error(error, "nickname: cannot get the host name");
-		return (-1);
+		return -1;
 	}
 	host[sizeof(host) - 1] = '\0';
 	if (conf_text_check(host, cause))
 		strlcpy(conf->nickname, host, sizeof(conf->nickname));
-	return (0);
+	return 0;
 }
 
 /* Only the default file may be missing. */
@@ -136,12 +136,12 @@ load_file(struct conf *conf, const char *file, char error[CONF_ERROR_MAX])
 	int status = conf_file_read(path, &data, &len, error);
 
 	if (status == 1 && file == NULL)
-		return (0);
+		return 0;
 	if (status != 0)
-		return (-1);
+		return -1;
 	status = conf_yaml_parse(conf, path, data, len, error);
 	free(data);
-	return (status);
+	return status;
 }
 
 static int
@@ -162,9 +162,9 @@ load_environment(struct conf *conf, const struct conf_source *source,
 		    key_set(key, conf, text, ", \t\n", cause))
 			continue;
 		conf_error(error, "%s: %s", key->variable, cause);
-		return (-1);
+		return -1;
 	}
-	return (0);
+	return 0;
 }
 
 static int
@@ -176,14 +176,14 @@ load_options(struct conf *conf, const struct conf_source *source,
 
 	for (size_t i = 0; i < source->noptions; i++)
 		if (load_option(conf, source->options[i], error) == -1)
-			return (-1);
+			return -1;
 	for (size_t i = 0; i < source->npeers; i++) {
 		if (!peers->type->parse(peers, conf, source->peers[i], cause)) {
 			conf_error(error, "peer %s", cause);
-			return (-1);
+			return -1;
 		}
 	}
-	return (0);
+	return 0;
 }
 
 static int
@@ -196,21 +196,21 @@ load_option(struct conf *conf, const char *option, char error[CONF_ERROR_MAX])
 	if (value == NULL) {
 		conf_error(
 		    error, "-o %.64s: not of the form key=value", option);
-		return (-1);
+		return -1;
 	}
 	snprintf(name, sizeof(name), "%.*s", (int)(value - option), option);
 	if ((key = conf_key_find(name)) == NULL) {
 		conf_key_unknown(name, cause);
 		conf_error(error, "-o %s: %s", name, cause);
-		return (-1);
+		return -1;
 	}
 	if (!key_set(key, conf, value + 1, ",", cause)) {
 		conf_error(error, "-o %s: %s", name, cause);
-		return (-1);
+		return -1;
 	}
 	if (strcmp(name, "password-file") == 0)
 		conf->password_file_option = conf->password_file != NULL;
-	return (0);
+	return 0;
 }
 
 static bool
@@ -218,8 +218,8 @@ key_set(const struct conf_key *key, struct conf *conf, const char *text,
     const char *separators, char cause[CONF_CAUSE_MAX])
 {
 	if (key->type->list)
-		return (list_set(key, conf, text, separators, cause));
-	return (key->type->parse(key, conf, text, cause));
+		return list_set(key, conf, text, separators, cause);
+	return key->type->parse(key, conf, text, cause);
 }
 
 /* Replaces a list by the items of text, of which empty ones do not count. */
@@ -231,13 +231,13 @@ list_set(const struct conf_key *key, struct conf *conf, const char *text,
 	bool good = true;
 
 	if (copy == NULL)
-		return (conf_cause(cause, "out of memory"));
+		return conf_cause(cause, "out of memory");
 	key->type->clear(conf);
 	while (good && (item = strsep(&rest, separators)) != NULL)
 		if (item[0] != '\0')
 			good = key->type->parse(key, conf, item, cause);
 	free(copy);
-	return (good);
+	return good;
 }
 
 int
@@ -245,7 +245,7 @@ conf_print(const struct conf *conf, FILE *out)
 {
 	for (size_t i = 0; i < CONF_KEYS; i++)
 		key_print(&conf_keys[i], conf, out);
-	return (ferror(out) ? -1 : 0);
+	return ferror(out) ? -1 : 0;
 }
 
 static void
@@ -278,9 +278,9 @@ conf_can_reload(const struct conf *running, const struct conf *wanted,
 			continue;
 		conf_error(
 		    error, "%s cannot change without a restart", key->name);
-		return (false);
+		return false;
 	}
-	return (true);
+	return true;
 }
 
 /* Values are equal when they print alike; without memory they are not. */
@@ -294,7 +294,7 @@ key_equal(
 
 	free(text_a);
 	free(text_b);
-	return (equal);
+	return equal;
 }
 
 static char *
@@ -305,10 +305,10 @@ key_format(const struct conf_key *key, const struct conf *conf)
 	FILE *out = open_memstream(&text, &len);
 
 	if (out == NULL)
-		return (NULL);
+		return NULL;
 	key_print(key, conf, out);
 	if (fclose(out) == 0)
-		return (text);
+		return text;
 	free(text);
-	return (NULL);
+	return NULL;
 }

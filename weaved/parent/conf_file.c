@@ -24,7 +24,7 @@ conf_file_read(
 		int missing = errno == ENOENT;
 
 		conf_error(error, "%s: %s", file, strerror(errno));
-		return (missing ? 1 : -1);
+		return missing ? 1 : -1;
 	}
 	*data = NULL;
 	if ((status = file_check(fd, file, error)) == 0) {
@@ -37,7 +37,7 @@ conf_file_read(
 	close(fd);
 	if (status == -1)
 		free(*data);
-	return (status);
+	return status;
 }
 
 static int
@@ -47,13 +47,13 @@ file_check(int fd, const char *file, char error[CONF_ERROR_MAX])
 
 	if (fstat(fd, &st) == -1) {
 		conf_error(error, "%s: %s", file, strerror(errno));
-		return (-1);
+		return -1;
 	}
 	if (S_ISREG(st.st_mode) || S_ISCHR(st.st_mode))
-		return (0);
+		return 0;
 	conf_error(error, "%s: %s", file,
 	    S_ISDIR(st.st_mode) ? "is a directory" : "is not a regular file");
-	return (-1);
+	return -1;
 }
 
 static int
@@ -69,12 +69,12 @@ file_read_all(int fd, const char *file, char *data, size_t *len,
 			continue;
 		if (n == -1) {
 			conf_error(error, "%s: %s", file, strerror(errno));
-			return (-1);
+			return -1;
 		}
 		*len += (size_t)n;
 	}
 	if (*len <= CONF_FILE_MAX)
-		return (0);
+		return 0;
 	conf_error(error, "%s: larger than %u bytes", file, CONF_FILE_MAX);
-	return (-1);
+	return -1;
 }

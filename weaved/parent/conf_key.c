@@ -85,8 +85,8 @@ conf_key_find(const char *name)
 {
 	for (size_t i = 0; i < CONF_KEYS; i++)
 		if (strcmp(conf_keys[i].name, name) == 0)
-			return (&conf_keys[i]);
-	return (NULL);
+			return &conf_keys[i];
+	return NULL;
 }
 
 void
@@ -117,7 +117,7 @@ edit_distance(const char *a, const char *b)
 	size_t row[NAME_MAX_LEN + 1], n = strlen(b);
 
 	if (strlen(a) > NAME_MAX_LEN || n > NAME_MAX_LEN)
-		return (SIZE_MAX);
+		return SIZE_MAX;
 	for (size_t j = 0; j <= n; j++)
 		row[j] = j;
 	for (size_t i = 1; a[i - 1] != '\0'; i++) {
@@ -135,5 +135,5 @@ edit_distance(const char *a, const char *b)
 			row[j] = best;
 		}
 	}
-	return (row[n]);
+	return row[n];
 }

@@ -34,19 +34,19 @@ conf_cause(char cause[CONF_CAUSE_MAX], const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(cause, CONF_CAUSE_MAX, fmt, ap);
 	va_end(ap);
-	return (false);
+	return false;
 }
 
 static void *
 field(const struct conf_key *key, struct conf *conf)
 {
-	return ((char *)conf + key->offset);
+	return (char *)conf + key->offset;
 }
 
 static const void *
 field_const(const struct conf_key *key, const struct conf *conf)
 {
-	return ((const char *)conf + key->offset);
+	return (const char *)conf + key->offset;
 }
 
 /* The code point at *text, which moves behind it; -1: not UTF-8. */
@@ -66,17 +66,17 @@ utf8_next(const char **text)
 	else if (s[0] >= 0xf0 && s[0] < 0xf5)
 		more = 3, point = s[0] & 0x07;
 	else
-		return (-1);
+		return -1;
 	for (int i = 1; i <= more; i++) {
 		if ((s[i] & 0xc0) != 0x80)
-			return (-1);
+			return -1;
 		point = point << 6 | (s[i] & 0x3f);
 	}
 	if (point < least[more] || point > 0x10ffff ||
 	    (point >= 0xd800 && point <= 0xdfff))
-		return (-1);
+		return -1;
 	*text += more + 1;
-	return (point);
+	return point;
 }
 
 bool
@@ -86,11 +86,11 @@ conf_text_check(const char *text, char cause[CONF_CAUSE_MAX])
 		int point = utf8_next(&text);
 
 		if (point == -1)
-			return (conf_cause(cause, "not valid UTF-8"));
+			return conf_cause(cause, "not valid UTF-8");
 		if (point < 0x20 || (point >= 0x7f && point < 0xa0))
-			return (conf_cause(cause, "control character"));
+			return conf_cause(cause, "control character");
 	}
-	return (true);
+	return true;
 }
 
 bool
@@ -98,21 +98,21 @@ conf_text_check_mesh(const char *text, char cause[CONF_CAUSE_MAX])
 {
 	for (; *text != '\0'; text++)
 		if (*text < 0x20 || *text > 0x7e)
-			return (conf_cause(cause,
-			    "only printable ASCII characters are allowed"));
-	return (true);
+			return conf_cause(cause,
+			    "only printable ASCII characters are allowed");
+	return true;
 }
 
 bool
 conf_text_check_bridge(const char *text, char cause[CONF_CAUSE_MAX])
 {
 	if (strcmp(text, ".") == 0 || strcmp(text, "..") == 0)
-		return (conf_cause(cause, "\"%s\" is no interface name", text));
+		return conf_cause(cause, "\"%s\" is no interface name", text);
 	for (const char *s = text; *s != '\0'; s++)
 		if (*s <= 0x20 || *s > 0x7e || strchr("/:%", *s) != NULL)
-			return (conf_cause(
-			    cause, "\"%.64s\" is no interface name", text));
-	return (true);
+			return conf_cause(
+			    cause, "\"%.64s\" is no interface name", text);
+	return true;
 }
 
 static bool
@@ -122,13 +122,13 @@ length_check(
 	size_t len = strlen(text);
 
 	if (len < key->min && len == 0)
-		return (conf_cause(cause, "must not be empty"));
+		return conf_cause(cause, "must not be empty");
 	if (len < key->min)
-		return (conf_cause(cause, "\"%s\" is too short", text));
+		return conf_cause(cause, "\"%s\" is too short", text);
 	if (len > key->max)
-		return (conf_cause(
-		    cause, "too long: %zu bytes, at most %u", len, key->max));
-	return (true);
+		return conf_cause(
+		    cause, "too long: %zu bytes, at most %u", len, key->max);
+	return true;
 }
 
 /* An IPv6 address in any dress is refused by name. */
@@ -141,14 +141,14 @@ ipv6_refuse(const char *text, char cause[CONF_CAUSE_MAX])
 
 	if (text[0] != '[') {
 		if (len >= sizeof(address))
-			return (false);
+			return false;
 		memcpy(address, text, len);
 		address[len] = '\0';
 		if (inet_pton(AF_INET6, address, &in6) != 1)
-			return (false);
+			return false;
 	}
 	conf_cause(cause, "\"%.64s\": IPv6 underlay not supported", text);
-	return (true);
+	return true;
 }
 
 /* what: names the number in the cause, or "". */
@@ -161,15 +161,15 @@ number_parse(const char *text, uint32_t min, uint32_t max, uint32_t *number,
 
 	if (len == 0 || strspn(text, "0123456789") != len ||
 	    (len > 1 && text[0] == '0'))
-		return (conf_cause(
-		    cause, "%s\"%.64s\" is not a whole number", what, text));
+		return conf_cause(
+		    cause, "%s\"%.64s\" is not a whole number", what, text);
 	for (const char *s = text; *s != '\0' && n <= max; s++)
 		n = n * 10 + (uint64_t)(*s - '0');
 	if (n < min || n > max)
-		return (conf_cause(cause, "%s%.64s is out of range (%u to %u)",
-		    what, text, min, max));
+		return conf_cause(cause, "%s%.64s is out of range (%u to %u)",
+		    what, text, min, max);
 	*number = (uint32_t)n;
-	return (true);
+	return true;
 }
 
 /* Reserved words of YAML, in any case: other readers take them for no text. */
@@ -182,13 +182,13 @@ text_is_plain(const char *text)
 
 	for (size_t i = 0; reserved[i] != NULL; i++)
 		if (strcasecmp(text, reserved[i]) == 0)
-			return (false);
+			return false;
 	if (len == 0 || (!isalpha((unsigned char)text[0]) && text[0] != '/'))
-		return (false);
-	return (text[len - 1] != ':' &&
+		return false;
+	return text[len - 1] != ':' &&
 	    strspn(text,
 		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-		"0123456789/._:-") == len);
+		"0123456789/._:-") == len;
 }
 
 static void
@@ -219,9 +219,9 @@ text_parse(const struct conf_key *key, struct conf *conf, const char *text,
 {
 	if (!conf_text_check(text, cause) || !length_check(key, text, cause) ||
 	    (key->check != NULL && !key->check(text, cause)))
-		return (false);
+		return false;
 	strlcpy(field(key, conf), text, key->size);
-	return (true);
+	return true;
 }
 
 static void
@@ -242,17 +242,17 @@ path_parse(const struct conf_key *key, struct conf *conf, const char *text,
 	char **path = field(key, conf), *copy = NULL;
 
 	if (!conf_text_check(text, cause) || !length_check(key, text, cause))
-		return (false);
+		return false;
 	if (text[0] != '\0') {
 		if (text[0] != '/')
-			return (conf_cause(
-			    cause, "\"%.64s\" is not an absolute path", text));
+			return conf_cause(
+			    cause, "\"%.64s\" is not an absolute path", text);
 		if ((copy = strdup(text)) == NULL)
-			return (conf_cause(cause, "out of memory"));
+			return conf_cause(cause, "out of memory");
 	}
 	free(*path);
 	*path = copy;
-	return (true);
+	return true;
 }
 
 static void
@@ -276,11 +276,10 @@ name_parse(const struct conf_key *key, struct conf *conf, const char *text,
 
 	if (text[0] != '\0' &&
 	    (!peername_parse(text, &name) || name == PEERNAME_UNKNOWN))
-		return (conf_cause(cause,
-		    "\"%.64s\" is no peer name (like 5a:10:02:33:4f:01)",
-		    text));
+		return conf_cause(cause,
+		    "\"%.64s\" is no peer name (like 5a:10:02:33:4f:01)", text);
 	*(uint64_t *)field(key, conf) = name;
-	return (true);
+	return true;
 }
 
 static void
@@ -305,14 +304,13 @@ listen_parse(const struct conf_key *key, struct conf *conf, const char *text,
 	uint32_t addr;
 
 	if (ipv6_refuse(text, cause))
-		return (false);
+		return false;
 	if (!ipv4_parse(text, &addr))
-		return (
-		    conf_cause(cause, "\"%.64s\" is no IPv4 address", text));
+		return conf_cause(cause, "\"%.64s\" is no IPv4 address", text);
 	if (addr != 0 && (addr >> 28 >= 14 || addr >> 24 == 0))
-		return (conf_cause(cause, "cannot listen on %s", text));
+		return conf_cause(cause, "cannot listen on %s", text);
 	*(uint32_t *)field(key, conf) = addr;
-	return (true);
+	return true;
 }
 
 static void
@@ -336,12 +334,12 @@ number_parse_item(const struct conf_key *key, struct conf *conf,
 	uint32_t number;
 
 	if (!number_parse(text, key->min, key->max, &number, "", cause))
-		return (false);
+		return false;
 	if (key->size == sizeof(uint16_t))
 		*(uint16_t *)field(key, conf) = (uint16_t)number;
 	else
 		*(uint32_t *)field(key, conf) = number;
-	return (true);
+	return true;
 }
 
 static void
@@ -370,9 +368,9 @@ yesno_parse(const struct conf_key *key, struct conf *conf, const char *text,
 	else if (strcmp(text, "no") == 0 || strcmp(text, "false") == 0)
 		*yes = false;
 	else
-		return (
-		    conf_cause(cause, "\"%.64s\" is neither yes nor no", text));
-	return (true);
+		return conf_cause(
+		    cause, "\"%.64s\" is neither yes nor no", text);
+	return true;
 }
 
 static void
@@ -401,7 +399,7 @@ word_refuse(
 			strlcat(list, ", ", sizeof(list));
 		strlcat(list, w->word, sizeof(list));
 	}
-	return (conf_cause(cause, "\"%.64s\" is none of: %s", text, list));
+	return conf_cause(cause, "\"%.64s\" is none of: %s", text, list);
 }
 
 static bool
@@ -413,12 +411,12 @@ word_parse(const struct conf_key *key, struct conf *conf, const char *text,
 	while (w->word != NULL && strcmp(w->word, text) != 0)
 		w++;
 	if (w->word == NULL)
-		return (word_refuse(key, text, cause));
+		return word_refuse(key, text, cause);
 	if (w->value == CONF_WORD_LATER)
-		return (conf_cause(
-		    cause, "this version does not have \"%s\"", text));
+		return conf_cause(
+		    cause, "this version does not have \"%s\"", text);
 	memcpy(field(key, conf), &w->value, sizeof(w->value));
-	return (true);
+	return true;
 }
 
 static void
@@ -449,13 +447,13 @@ host_label_check(const char *label, size_t len)
 {
 	if (len == 0 || len > LABEL_MAX || label[0] == '-' ||
 	    label[len - 1] == '-')
-		return (false);
+		return false;
 	for (size_t i = 0; i < len; i++)
 		if (!isascii((unsigned char)label[i]) ||
 		    (!isalnum((unsigned char)label[i]) && label[i] != '-' &&
 			label[i] != '_'))
-			return (false);
-	return (true);
+			return false;
+	return true;
 }
 
 /* No top level domain is a number: what ends in one is meant as an address. */
@@ -465,7 +463,7 @@ host_numeric(const char *host)
 	const char *last = strrchr(host, '.');
 
 	last = last == NULL ? host : last + 1;
-	return (last[0] != '\0' && strspn(last, "0123456789") == strlen(last));
+	return last[0] != '\0' && strspn(last, "0123456789") == strlen(last);
 }
 
 static bool
@@ -477,18 +475,18 @@ host_check(const char *host, char cause[CONF_CAUSE_MAX])
 
 	if (host_numeric(host)) {
 		if (!ipv4_parse(host, &addr))
-			return (conf_cause(
-			    cause, "\"%.64s\" is no IPv4 address", host));
-		return (true);
+			return conf_cause(
+			    cause, "\"%.64s\" is no IPv4 address", host);
+		return true;
 	}
 	do {
 		len = strcspn(label, ".");
 		if (!host_label_check(label, len))
-			return (conf_cause(
-			    cause, "\"%.64s\" is no host name", host));
+			return conf_cause(
+			    cause, "\"%.64s\" is no host name", host);
 		label += len;
 	} while (*label++ == '.' && *label != '\0');
-	return (true);
+	return true;
 }
 
 static bool
@@ -500,18 +498,18 @@ peer_check(const char *text, char cause[CONF_CAUSE_MAX])
 	uint32_t port;
 
 	if (ipv6_refuse(text, cause))
-		return (false);
+		return false;
 	if (len == 0)
-		return (conf_cause(cause, "\"%.64s\" has no host", text));
+		return conf_cause(cause, "\"%.64s\" has no host", text);
 	if (len >= sizeof(host) || strlen(text) >= CTL_TEXT_MAX)
-		return (conf_cause(cause, "\"%.64s...\" is too long", text));
+		return conf_cause(cause, "\"%.64s...\" is too long", text);
 	memcpy(host, text, len);
 	host[len] = '\0';
 	snprintf(what, sizeof(what), "\"%.64s\": port ", text);
 	if (!host_check(host, cause))
-		return (false);
-	return (colon == NULL ||
-	    number_parse(colon + 1, 1, UINT16_MAX, &port, what, cause));
+		return false;
+	return colon == NULL ||
+	    number_parse(colon + 1, 1, UINT16_MAX, &port, what, cause);
 }
 
 bool
@@ -520,9 +518,9 @@ conf_check_peer(const char *text, char error[CONF_ERROR_MAX])
 	char cause[CONF_CAUSE_MAX];
 
 	if (peer_check(text, cause))
-		return (true);
+		return true;
 	conf_error(error, "%s", cause);
-	return (false);
+	return false;
 }
 
 /* What is in the list already is not added again. */
@@ -534,21 +532,20 @@ peers_parse(const struct conf_key *key, struct conf *conf, const char *text,
 
 	(void)key;
 	if (!peer_check(text, cause))
-		return (false);
+		return false;
 	for (size_t i = 0; i < conf->npeers; i++)
 		if (strcmp(conf->peers[i], text) == 0)
-			return (true);
+			return true;
 	if (conf->npeers == CONF_PEERS_MAX)
-		return (
-		    conf_cause(cause, "more than %u peers", CONF_PEERS_MAX));
+		return conf_cause(cause, "more than %u peers", CONF_PEERS_MAX);
 	peers = reallocarray(conf->peers, conf->npeers + 1, sizeof(*peers));
 	if (peers == NULL)
-		return (conf_cause(cause, "out of memory"));
+		return conf_cause(cause, "out of memory");
 	conf->peers = peers;
 	if ((peers[conf->npeers] = strdup(text)) == NULL)
-		return (conf_cause(cause, "out of memory"));
+		return conf_cause(cause, "out of memory");
 	conf->npeers++;
-	return (true);
+	return true;
 }
 
 static void
@@ -564,7 +561,7 @@ peers_clear(struct conf *conf)
 static size_t
 peers_count(const struct conf *conf)
 {
-	return (conf->npeers);
+	return conf->npeers;
 }
 
 static void
@@ -589,19 +586,19 @@ subnets_parse(const struct conf_key *key, struct conf *conf, const char *text,
 
 	(void)key;
 	if (ipv6_refuse(text, cause))
-		return (false);
+		return false;
 	if (!subnet_parse(text, &subnet))
-		return (conf_cause(cause,
+		return conf_cause(cause,
 		    "\"%.64s\" is no IPv4 subnet like 10.0.0.0/8, without host bits",
-		    text));
+		    text);
 	for (size_t i = 0; i < conf->ntrusted; i++)
 		if (conf->trusted[i].addr == subnet.addr &&
 		    conf->trusted[i].len == subnet.len)
-			return (true);
+			return true;
 	if (conf->ntrusted == SUBNETS_MAX)
-		return (conf_cause(cause, "more than %u subnets", SUBNETS_MAX));
+		return conf_cause(cause, "more than %u subnets", SUBNETS_MAX);
 	conf->trusted[conf->ntrusted++] = subnet;
-	return (true);
+	return true;
 }
 
 static void
@@ -613,7 +610,7 @@ subnets_clear(struct conf *conf)
 static size_t
 subnets_count(const struct conf *conf)
 {
-	return (conf->ntrusted);
+	return conf->ntrusted;
 }
 
 static void
