@@ -71,7 +71,8 @@ SANFLAGS = -fsanitize=$(SANITIZE) -fno-omit-frame-pointer \
 endif
 CFLAGS	?= -g
 Q	= $(if $(V),,@)
-ALL_CFLAGS = -std=c17 -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -I. $(OPT) \
+ALL_CFLAGS = -std=c17 -D_GNU_SOURCE -DLIBBSD_OPENBSD_VIS -I. \
+	  -DVERSION='"$(VERSION)"' $(OPT) \
 	  $(WARN) $(HARDEN) $(SANFLAGS) $(LIB_CFLAGS) $(CFLAGS) $(CPPFLAGS) \
 	  -MMD -MP
 ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now,-z,noexecstack,--as-needed \
