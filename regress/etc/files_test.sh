@@ -64,10 +64,28 @@ readme_body() {
 	done
 }
 
+atf_test_case registered
+registered_head() {
+	atf_set descr "kyua knows every test program"
+}
+registered_body() {
+	atf_check -o save:list kyua --config=none list \
+	    --kyuafile="$WEAVED_SRCDIR/regress/Kyuafile" \
+	    --build-root="$WEAVED_BUILDDIR/regress"
+	for source in "$WEAVED_SRCDIR"/regress/*/*_test.* \
+	    "$WEAVED_SRCDIR"/regress/fuzz/*_fuzz.c; do
+		name=${source#"$WEAVED_SRCDIR/regress/"}
+		name=${name%.*}
+		case $name in *_fuzz) name=${name}_test ;; esac
+		atf_check -o ignore grep "^$name:" list
+	done
+}
+
 atf_init_test_cases() {
 	atf_add_test_case manuals
 	atf_add_test_case scripts
 	atf_add_test_case unit
 	atf_add_test_case init
 	atf_add_test_case readme
+	atf_add_test_case registered
 }
