@@ -92,7 +92,7 @@ struct gob_ref {
 struct gob_struct {
 	const struct gob_type		*type;
 	const struct gob_schema		*schema;
-	uint64_t			 next;	/* field number */
+	uint64_t			 number;	/* of the field, from 1 */
 };
 
 /* data must outlive the decoder. */
@@ -100,7 +100,8 @@ void	gob_decode_init(struct gob_decoder *dec, const uint8_t *data,
 	    size_t len);
 /*
  * Goes to the next value, over type definitions, and checks its type.
- * 1: *ref can be read; 0: regular end of the stream; -1: dec->error.
+ * 1: *ref can be read; 0: regular end of the stream; -1: dec->error. What was
+ * not read of the value before is passed over.
  */
 int	gob_decode_next(struct gob_decoder *dec,
 	    const struct gob_schema *schema, struct gob_ref *ref);
@@ -118,8 +119,7 @@ bool	gob_decode_bytes(struct gob_decoder *dec, const uint8_t **data,
  * and an element, each through its ref. The count is at most the number of
  * bytes left.
  */
-bool	gob_decode_count(struct gob_decoder *dec, const struct gob_ref *ref,
-	    uint64_t *count);
+bool	gob_decode_count(struct gob_decoder *dec, uint64_t *count);
 struct gob_ref	gob_decode_key(struct gob_decoder *dec,
 		    const struct gob_ref *ref);
 struct gob_ref	gob_decode_elem(struct gob_decoder *dec,
@@ -130,7 +130,7 @@ struct gob_ref	gob_decode_elem(struct gob_decoder *dec,
  * and *ref to be read now, or -1 at the end of the structure or on error.
  * Fields unknown to the schema are skipped.
  */
-bool	gob_decode_struct(struct gob_decoder *dec, const struct gob_ref *ref,
+void	gob_decode_struct(struct gob_decoder *dec, const struct gob_ref *ref,
 	    struct gob_struct *st);
 int	gob_decode_field(struct gob_decoder *dec, struct gob_struct *st,
 	    struct gob_ref *ref);
