@@ -11,7 +11,7 @@
 #include "common/addr.h"
 #include "common/ctl.h"
 
-#define WEAVED_VERSION		"0.1.0"
+#define WEAVED_VERSION		VERSION	/* by the Makefile */
 #define WEAVED_USER		"_weaved"
 #define WEAVED_UID_FALLBACK	64783
 
