@@ -1,0 +1,993 @@
+/*
+ * Whole overlay layers that talk over loopback UDP sockets in a network
+ * namespace whose lo has an MTU of 1500, on a fake clock:
+ *
+ *   tap 1 - overlay 1 - 127.0.0.1 ... 127.0.0.2 - overlay 2 - tap 2
+ *                 \- proxy 127.0.0.9 -/    (a NAT, a hole, an attacker)
+ *
+ * Control messages go through a queue of the test in place of the mesh.
+ */
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include <arpa/inet.h>
+#include <atf-c.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sched.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "weaved/engine/overlay/overlay.h"
+#include "weaved/engine/overlay/pmtu.h"
+#include "weaved/engine/overlay/sleeve.h"
+
+#define NODES 3
+#define PORT 6783
+#define UID UINT64_C(0x1122334455667788)
+#define NAME(node) (UINT64_C(0x0a0000000000) + (uint64_t)(node))
+#define LOOPBACK 0x7f000000u
+#define PROXY (LOOPBACK + 9)
+#define RECORD_MAX 4096
+
+struct node {
+	int number; /* 1 to NODES, also the id of connections to it */
+	struct overlay *overlay;
+	int df;
+	int tap; /* the overlay's end */
+	int tap_far; /* ours */
+	uint64_t due;
+	bool established[NODES + 1];
+	char failed[64];
+};
+
+struct message {
+	int to;
+	uint32_t conn;
+	uint8_t tag;
+	uint8_t body[66];
+	size_t len;
+};
+
+static struct {
+	struct node nodes[NODES + 1];
+	uint64_t now;
+	bool line; /* 1 - 2 - 3, else everybody with everybody */
+	struct message queue[256];
+	size_t head, tail;
+	/* Between 1 and 2 when used; packets longer than hole vanish. */
+	int proxy[2]; /* facing 1, facing 2 */
+	size_t hole;
+	bool mute;
+	struct sockaddr_in seen; /* 1 as the proxy sees it */
+	struct {
+		uint8_t *data;
+		size_t len;
+	} record[RECORD_MAX]; /* what 1 sent to 2 */
+	size_t nrecord;
+} world;
+
+static void on_control(
+    void *, uint32_t, uint8_t, const uint8_t *, size_t, uint64_t);
+static void on_established(void *, uint32_t, uint64_t);
+static void on_failed(void *, uint32_t, const char *, uint64_t);
+static bool on_peer_known(void *, uint64_t);
+static uint64_t on_next_hop(void *, uint64_t);
+static size_t on_broadcast_hops(void *, uint64_t, const uint64_t **);
+static void on_watch_write(void *, int, bool);
+
+static const struct overlay_ops ops = {
+    .control = on_control,
+    .established = on_established,
+    .failed = on_failed,
+    .peer_known = on_peer_known,
+    .next_hop = on_next_hop,
+    .broadcast_hops = on_broadcast_hops,
+    .watch_write = on_watch_write,
+};
+
+static int udp_socket(uint32_t, uint16_t, int);
+static struct sockaddr_in address(uint32_t, uint16_t);
+static void namespace_enter(void);
+static void node_start(int);
+static void world_start(void);
+static void world_connect(int, int, bool, const struct endpoint *);
+static bool settle_node(struct node *);
+static bool settle_proxy(int);
+static bool settle_control(void);
+static void settle(void);
+static void run_for(uint64_t);
+static bool run_until(bool (*)(void), uint64_t);
+static struct ctl_connection describe(int, int);
+static uint64_t counter(int, const char *);
+static void proxy_start(void);
+static size_t make_ipv4(uint8_t *, int, int, size_t, bool);
+static void tap_send(int, const uint8_t *, size_t);
+static size_t tap_get(int, uint8_t *, size_t);
+static void tap_drain(void);
+static bool both_established(void);
+static bool mtu_found(void);
+
+/*
+ * In place of the mesh.
+ */
+
+static void
+on_control(void *arg, uint32_t conn, uint8_t tag, const uint8_t *body,
+    size_t len, uint64_t now)
+{
+	struct node *node = arg;
+	struct message *m = &world.queue[world.tail++ % 256];
+
+	(void)now;
+	ATF_REQUIRE(world.tail - world.head < 256 && len <= sizeof(m->body));
+	m->to = (int)conn;
+	m->conn = (uint32_t)node->number;
+	m->tag = tag;
+	m->len = len;
+	memcpy(m->body, body, len);
+}
+
+static void
+on_established(void *arg, uint32_t conn, uint64_t now)
+{
+	struct node *node = arg;
+
+	(void)now;
+	ATF_CHECK(!node->established[conn]);
+	node->established[conn] = true;
+}
+
+static void
+on_failed(void *arg, uint32_t conn, const char *cause, uint64_t now)
+{
+	struct node *node = arg;
+
+	(void)now;
+	(void)conn;
+	snprintf(node->failed, sizeof(node->failed), "%s", cause);
+}
+
+static bool
+on_peer_known(void *arg, uint64_t peer)
+{
+	(void)arg;
+	return peer >= NAME(1) && peer <= NAME(NODES);
+}
+
+static uint64_t
+on_next_hop(void *arg, uint64_t peer)
+{
+	struct node *node = arg;
+
+	if (peer == NAME(node->number))
+		return PEERNAME_UNKNOWN;
+	return world.line && node->number != 2 ? NAME(2) : peer;
+}
+
+static size_t
+on_broadcast_hops(void *arg, uint64_t source, const uint64_t **hops)
+{
+	static uint64_t list[NODES];
+	struct node *node = arg;
+	size_t count = 0;
+	bool ours = source == NAME(node->number);
+
+	for (int i = 1; i <= NODES; i++) {
+		bool neighbours = abs(i - node->number) == 1 || !world.line;
+
+		if (i != node->number && neighbours && NAME(i) != source &&
+		    (ours || (world.line && node->number == 2)))
+			list[count++] = NAME(i);
+	}
+	*hops = list;
+	return count;
+}
+
+static void
+on_watch_write(void *arg, int fd, bool on)
+{
+	(void)arg;
+	(void)fd;
+	(void)on;
+}
+
+/*
+ * The world.
+ */
+
+static struct sockaddr_in
+address(uint32_t addr, uint16_t port)
+{
+	struct sockaddr_in sin = {.sin_family = AF_INET,
+	    .sin_addr.s_addr = htonl(addr),
+	    .sin_port = htons(port)};
+
+	return sin;
+}
+
+static int
+udp_socket(uint32_t addr, uint16_t port, int discover)
+{
+	struct sockaddr_in sin = address(addr, port);
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0), on = 1;
+	int size = 4 << 20;
+
+	ATF_REQUIRE(fd != -1);
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
+	ATF_REQUIRE_EQ(0,
+	    setsockopt(
+		fd, IPPROTO_IP, IP_MTU_DISCOVER, &discover, sizeof(discover)));
+	if (discover == IP_PMTUDISC_DO)
+		ATF_REQUIRE_EQ(
+		    0, setsockopt(fd, IPPROTO_IP, IP_RECVERR, &on, sizeof(on)));
+	ATF_REQUIRE_EQ(0, bind(fd, (struct sockaddr *)&sin, sizeof(sin)));
+	return fd;
+}
+
+static void
+namespace_enter(void)
+{
+	struct ifreq ifr = {.ifr_name = "lo"};
+	int fd;
+
+	ATF_REQUIRE_EQ_MSG(0, unshare(CLONE_NEWNET), "%s", strerror(errno));
+	fd = socket(AF_INET, SOCK_DGRAM, 0);
+	ATF_REQUIRE(fd != -1);
+	ifr.ifr_mtu = 1500;
+	ATF_REQUIRE_EQ(0, ioctl(fd, SIOCSIFMTU, &ifr));
+	ifr.ifr_flags = IFF_UP;
+	ATF_REQUIRE_EQ(0, ioctl(fd, SIOCSIFFLAGS, &ifr));
+	close(fd);
+}
+
+static void
+node_start(int number)
+{
+	struct node *node = &world.nodes[number];
+	struct overlay_conf conf = {NAME(number), PORT, 1376};
+	uint32_t addr = LOOPBACK + (uint32_t)number;
+	int pair[2];
+
+	node->number = number;
+	node->overlay = overlay_new(&conf, &ops, node, world.now);
+	ATF_REQUIRE(node->overlay != NULL);
+	node->df = udp_socket(addr, PORT, IP_PMTUDISC_DO);
+	overlay_set_udp(node->overlay, node->df,
+	    udp_socket(addr, PORT + 1, IP_PMTUDISC_DONT));
+	ATF_REQUIRE_EQ(
+	    0, socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, pair));
+	node->tap = pair[0];
+	node->tap_far = pair[1];
+	overlay_set_tap(node->overlay, node->tap);
+}
+
+static void
+world_start(void)
+{
+	ATF_REQUIRE(sodium_init() != -1);
+	log_set_level(LOGLEVEL_ERROR);
+	namespace_enter();
+	world.now = 1000;
+	world.hole = SIZE_MAX;
+	world.proxy[0] = world.proxy[1] = -1;
+	for (int i = 1; i <= NODES; i++)
+		node_start(i);
+}
+
+/* a dialled b; through: address to use in place of b's. */
+static void
+world_connect(int a, int b, bool encrypted, const struct endpoint *through)
+{
+	struct mesh_link link = {.uid = UID,
+	    .has_key = encrypted,
+	    .has_overlays = true,
+	    .overlays = "fastdp sleeve"};
+	char cause[64];
+
+	memset(link.key, 0x42, sizeof(link.key));
+	link.peer = NAME(b);
+	link.outbound = true;
+	link.local = (struct endpoint){LOOPBACK + (uint32_t)a, 40000};
+	link.remote = (struct endpoint){LOOPBACK + (uint32_t)b, PORT};
+	if (through != NULL)
+		link.remote = *through;
+	ATF_REQUIRE(overlay_prepare(
+	    world.nodes[a].overlay, (uint32_t)b, &link, cause, sizeof(cause)));
+	link.peer = NAME(a);
+	link.outbound = false;
+	link.local = (struct endpoint){LOOPBACK + (uint32_t)b, PORT};
+	link.remote = (struct endpoint){LOOPBACK + (uint32_t)a, 40000};
+	ATF_REQUIRE(overlay_prepare(
+	    world.nodes[b].overlay, (uint32_t)a, &link, cause, sizeof(cause)));
+	/* The first heartbeat of a comes too early for b. */
+	overlay_confirm(world.nodes[a].overlay, (uint32_t)b, world.now);
+	settle();
+	overlay_confirm(world.nodes[b].overlay, (uint32_t)a, world.now);
+}
+
+static bool
+settle_node(struct node *node)
+{
+	struct pollfd fds[2] = {{.fd = node->df, .events = POLLIN},
+	    {.fd = node->tap, .events = POLLIN}};
+
+	if (poll(fds, 2, 0) <= 0)
+		return false;
+	if (fds[0].revents != 0)
+		overlay_udp_readable(node->overlay, world.now);
+	if (fds[1].revents != 0)
+		overlay_tap_readable(node->overlay, world.now);
+	return true;
+}
+
+static bool
+settle_proxy(int side)
+{
+	static uint8_t buf[65536];
+	struct sockaddr_in from, to;
+	socklen_t len = sizeof(from);
+	ssize_t n;
+
+	n = recvfrom(world.proxy[side], buf, sizeof(buf), 0,
+	    (struct sockaddr *)&from, &len);
+	if (n == -1)
+		return false;
+	if (side == 0 && from.sin_port == htons(PORT))
+		world.seen = from;
+	if (side == 0 && world.nrecord < RECORD_MAX) {
+		world.record[world.nrecord].data = malloc((size_t)n);
+		memcpy(world.record[world.nrecord].data, buf, (size_t)n);
+		world.record[world.nrecord++].len = (size_t)n;
+	}
+	if ((size_t)n > world.hole || world.mute)
+		return true;
+	to = side == 0 ? address(LOOPBACK + 2, PORT) : world.seen;
+	sendto(world.proxy[1 - side], buf, (size_t)n, 0, (struct sockaddr *)&to,
+	    sizeof(to));
+	return true;
+}
+
+static bool
+settle_control(void)
+{
+	struct message m;
+
+	if (world.head == world.tail)
+		return false;
+	m = world.queue[world.head++ % 256];
+	overlay_control(
+	    world.nodes[m.to].overlay, m.conn, m.tag, m.body, m.len, world.now);
+	return true;
+}
+
+/* Until nothing more happens at this moment. */
+static void
+settle(void)
+{
+	bool more;
+
+	do {
+		more = settle_control();
+		for (int i = 1; i <= NODES; i++)
+			more |= settle_node(&world.nodes[i]);
+		for (int i = 0; i < 2; i++)
+			more |= world.proxy[i] != -1 && settle_proxy(i);
+	} while (more);
+}
+
+static void
+run_for(uint64_t ms)
+{
+	uint64_t end = world.now + ms, next, due;
+
+	while (world.now < end) {
+		next = end;
+		for (int i = 1; i <= NODES; i++) {
+			due = overlay_tick(world.nodes[i].overlay, world.now);
+			if (due < next)
+				next = due;
+		}
+		settle();
+		world.now = next > world.now ? next : world.now + 1;
+	}
+	for (int i = 1; i <= NODES; i++)
+		overlay_tick(world.nodes[i].overlay, world.now);
+	settle();
+}
+
+static bool
+run_until(bool (*condition)(void), uint64_t ms)
+{
+	uint64_t end = world.now + ms;
+
+	while (!condition() && world.now < end)
+		run_for(5);
+	return condition();
+}
+
+static struct ctl_connection
+describe(int node, int peer)
+{
+	struct ctl_connection row = {0};
+
+	overlay_describe(world.nodes[node].overlay, (uint32_t)peer, &row);
+	return row;
+}
+
+struct counter_arg {
+	const char *name;
+	uint64_t value;
+};
+
+static void
+counter_row(void *arg, uint32_t type, const void *data, size_t len)
+{
+	struct counter_arg *want = arg;
+	struct ctl_counter row;
+
+	if (type != CTL_COUNTER || len != sizeof(row))
+		return;
+	memcpy(&row, data, sizeof(row));
+	if (strcmp(row.name, want->name) == 0)
+		want->value = row.value;
+}
+
+static uint64_t
+counter(int node, const char *name)
+{
+	struct counter_arg want = {name, UINT64_MAX};
+
+	overlay_show(world.nodes[node].overlay, CTL_SHOW_COUNTERS, counter_row,
+	    &want, world.now);
+	ATF_REQUIRE_MSG(want.value != UINT64_MAX, "%s", name);
+	return want.value;
+}
+
+static void
+proxy_start(void)
+{
+	world.proxy[0] = udp_socket(PROXY, PORT, IP_PMTUDISC_DONT);
+	world.proxy[1] = udp_socket(PROXY, 7001, IP_PMTUDISC_DONT);
+}
+
+static const struct endpoint proxy_endpoint = {PROXY, PORT};
+
+/* From pod a to pod b; 0: broadcast. len: of the IP packet. */
+static size_t
+make_ipv4(uint8_t *out, int a, int b, size_t len, bool df)
+{
+	uint8_t *ip = out + FRAME_ETHERNET;
+
+	for (size_t i = 0; i < len; i++)
+		ip[i] = (uint8_t)(i * 7);
+	memset(out, b == 0 ? 0xff : 0, FRAME_MAC);
+	if (b != 0) {
+		out[0] = 2;
+		out[5] = (uint8_t)b;
+	}
+	memcpy(out + FRAME_MAC, "\2\0\0\0\0", 5);
+	out[11] = (uint8_t)a;
+	memcpy(out + 12, "\x08\0\x45\0", 4);
+	ip[2] = (uint8_t)(len >> 8);
+	ip[3] = (uint8_t)len;
+	memset(ip + 4, 0, 16);
+	ip[6] = df ? 0x40 : 0;
+	ip[8] = 64;
+	ip[9] = 17;
+	ip[12] = ip[16] = 10;
+	ip[15] = (uint8_t)a;
+	ip[19] = (uint8_t)b;
+	return FRAME_ETHERNET + len;
+}
+
+static void
+tap_send(int node, const uint8_t *frame, size_t len)
+{
+	ATF_REQUIRE_EQ(
+	    (ssize_t)len, send(world.nodes[node].tap_far, frame, len, 0));
+}
+
+/* Length of the next frame out of the overlay, 0 for none. */
+static size_t
+tap_get(int node, uint8_t *frame, size_t size)
+{
+	ssize_t n = recv(world.nodes[node].tap_far, frame, size, 0);
+
+	return n > 0 ? (size_t)n : 0;
+}
+
+static void
+tap_drain(void)
+{
+	uint8_t frame[65536];
+
+	for (int i = 1; i <= NODES; i++) {
+		while (tap_get(i, frame, sizeof(frame)) != 0)
+			;
+	}
+}
+
+static bool
+both_established(void)
+{
+	return world.nodes[1].established[2] && world.nodes[2].established[1];
+}
+
+static bool
+mtu_found(void)
+{
+	return describe(1, 2).mtu != PMTU_UNLIMITED &&
+	    describe(2, 1).mtu != PMTU_UNLIMITED;
+}
+
+/* The pods of 1 and 2 have talked, so both know both. */
+static void
+pods_meet(void)
+{
+	uint8_t frame[2000];
+	size_t len;
+
+	len = make_ipv4(frame, 1, 0, 40, false);
+	tap_send(1, frame, len);
+	settle();
+	len = make_ipv4(frame, 2, 1, 40, false);
+	tap_send(2, frame, len);
+	settle();
+	tap_drain();
+}
+
+#define OVERLAY_TEST(name, text)                               \
+	ATF_TC(name);                                          \
+	ATF_TC_HEAD(name, tc)                                  \
+	{                                                      \
+		atf_tc_set_md_var(tc, "descr", text);          \
+		atf_tc_set_md_var(tc, "require.user", "root"); \
+	}                                                      \
+	ATF_TC_BODY(name, tc)
+
+OVERLAY_TEST(establish_encrypted, "heartbeats, establishment, MTU 1414")
+{
+	world_start();
+	world_connect(1, 2, true, NULL);
+	ATF_REQUIRE(run_until(both_established, 400));
+	ATF_REQUIRE(run_until(mtu_found, 100));
+	run_for(5000);
+	ATF_CHECK_EQ(1414, describe(1, 2).mtu);
+	ATF_CHECK_EQ(1414, describe(2, 1).mtu);
+	ATF_CHECK_STREQ("sleeve", describe(1, 2).overlay);
+	ATF_CHECK_EQ(1, describe(1, 2).encrypted);
+	ATF_CHECK_EQ(0, describe(1, 2).bad_packets);
+}
+
+OVERLAY_TEST(establish_plain, "the same without a key, MTU 1438")
+{
+	world_start();
+	world_connect(1, 2, false, NULL);
+	ATF_REQUIRE(run_until(both_established, 400));
+	run_for(5000);
+	ATF_CHECK_EQ(1438, describe(1, 2).mtu);
+	ATF_CHECK_EQ(1438, describe(2, 1).mtu);
+	ATF_CHECK_EQ(0, describe(1, 2).encrypted);
+}
+
+OVERLAY_TEST(frames, "flooding, learning, unicast, sizes, no cleartext")
+{
+	uint8_t frame[2000], got[2000];
+	size_t len;
+
+	world_start();
+	proxy_start();
+	world_connect(1, 2, true, &proxy_endpoint);
+	ATF_REQUIRE(run_until(both_established, 400));
+	run_for(5000);
+	for (size_t size = 28; size <= 1376; size += 61) {
+		len = make_ipv4(frame, 1, 0, size, size % 2 == 0);
+		tap_send(1, frame, len);
+		settle();
+		ATF_REQUIRE_EQ(len, tap_get(2, got, sizeof(got)));
+		ATF_CHECK_EQ(0, memcmp(frame, got, len));
+		for (size_t i = 0; i < world.nrecord && size > 60; i++)
+			ATF_CHECK(
+			    memmem(world.record[i].data, world.record[i].len,
+				frame + 34, 20) == NULL);
+	}
+	/* Unicast back, now that 2 knows where 1's pod is. */
+	len = make_ipv4(frame, 2, 1, 100, true);
+	tap_send(2, frame, len);
+	settle();
+	ATF_REQUIRE_EQ(len, tap_get(1, got, sizeof(got)));
+	/* A frame between two pods of one bridge stays there. */
+	len = make_ipv4(frame, 3, 1, 100, true);
+	tap_send(1, frame, len);
+	settle();
+	ATF_CHECK_EQ(0, tap_get(2, got, sizeof(got)));
+	ATF_CHECK_EQ(1, counter(1, "overlay.drop.local_local"));
+	/* Nor does what would pass for a special frame get out. */
+	memset(frame, 0, 22);
+	tap_send(1, frame, 22);
+	settle();
+	ATF_CHECK_EQ(1, counter(1, "overlay.drop.local_bad"));
+	ATF_CHECK_EQ(0, counter(2, "overlay.drop.bad_special"));
+}
+
+OVERLAY_TEST(aggregation, "frames of one turn share a datagram")
+{
+	uint8_t frame[2000], got[2000];
+	uint64_t before;
+	size_t len;
+
+	world_start();
+	world_connect(1, 2, true, NULL);
+	ATF_REQUIRE(run_until(both_established, 400));
+	run_for(5000);
+	before = describe(1, 2).packets_sent;
+	len = make_ipv4(frame, 1, 0, 100, true);
+	for (int i = 0; i < 5; i++)
+		tap_send(1, frame, len);
+	overlay_tap_readable(world.nodes[1].overlay, world.now);
+	ATF_CHECK_EQ(before + 1, describe(1, 2).packets_sent);
+	settle();
+	for (int i = 0; i < 5; i++)
+		ATF_CHECK_EQ(len, tap_get(2, got, sizeof(got)));
+	/* Three of 1000 do not fit into one datagram. */
+	before = describe(1, 2).packets_sent;
+	len = make_ipv4(frame, 1, 0, 1000, true);
+	for (int i = 0; i < 3; i++)
+		tap_send(1, frame, len);
+	settle();
+	ATF_CHECK_EQ(before + 3, describe(1, 2).packets_sent);
+	for (int i = 0; i < 3; i++)
+		ATF_CHECK_EQ(len, tap_get(2, got, sizeof(got)));
+}
+
+static bool
+hole_found(void)
+{
+	return describe(1, 2).mtu == 1238 && describe(2, 1).mtu == 1238;
+}
+
+OVERLAY_TEST(silent_hole, "search to 1238 behind a hole at 1300")
+{
+	uint8_t frame[2000], got[2000];
+	size_t len, whole = 0;
+
+	world_start();
+	proxy_start();
+	world.hole = 1300 - 28;
+	world_connect(1, 2, false, &proxy_endpoint);
+	ATF_REQUIRE(run_until(both_established, 400));
+	ATF_REQUIRE(run_until(hole_found, 60000));
+	run_for(10000);
+	ATF_CHECK(hole_found());
+
+	/* The fragmentation test vanishes too: we cut packets ourselves. */
+	pods_meet();
+	len = make_ipv4(frame, 1, 2, 1376, false);
+	tap_send(1, frame, len);
+	settle();
+	while ((len = tap_get(2, got, sizeof(got))) != 0) {
+		ATF_CHECK(len <= 1238 + FRAME_ETHERNET);
+		whole += len - FRAME_ETHERNET - 20;
+	}
+	ATF_CHECK_EQ(1376 - 20, whole);
+
+	/* With DF the sender is told, unless it was a broadcast. */
+	len = make_ipv4(frame, 1, 2, 1376, true);
+	tap_send(1, frame, len);
+	settle();
+	ATF_CHECK_EQ(0, tap_get(2, got, sizeof(got)));
+	ATF_REQUIRE_EQ(
+	    FRAME_ETHERNET + 20 + 8 + 28, tap_get(1, got, sizeof(got)));
+	ATF_CHECK_EQ(0, memcmp(got + FRAME_ETHERNET + 20, "\3\4", 2));
+	ATF_CHECK_EQ(
+	    1238, got[FRAME_ETHERNET + 26] << 8 | got[FRAME_ETHERNET + 27]);
+	len = make_ipv4(frame, 1, 0, 1376, true);
+	tap_send(1, frame, len);
+	settle();
+	ATF_CHECK_EQ(0, tap_get(1, got, sizeof(got)));
+	ATF_CHECK_EQ(1, counter(1, "overlay.drop.too_big_broadcast"));
+}
+
+static bool
+below_hole(void)
+{
+	return describe(1, 2).mtu == 1214;
+}
+
+static bool
+above_hole(void)
+{
+	return describe(1, 2).mtu == 1414;
+}
+
+OVERLAY_TEST(hole_comes_and_goes, "a later hole is found, its end too")
+{
+	world_start();
+	proxy_start();
+	world_connect(1, 2, true, &proxy_endpoint);
+	ATF_REQUIRE(run_until(both_established, 400));
+	run_for(5000);
+	ATF_REQUIRE(above_hole());
+	world.hole = 1300 - 28;
+	ATF_CHECK(run_until(below_hole, 360000));
+	world.hole = SIZE_MAX;
+	ATF_CHECK(run_until(above_hole, 360000));
+}
+
+static bool
+peer_moved(void)
+{
+	return counter(2, "overlay.address_changes") == 1;
+}
+
+OVERLAY_TEST(nat_change, "a heartbeat from elsewhere moves the address")
+{
+	uint8_t frame[2000], got[2000];
+	size_t len;
+
+	world_start();
+	proxy_start();
+	world_connect(1, 2, true, &proxy_endpoint);
+	ATF_REQUIRE(run_until(both_established, 400));
+	pods_meet();
+	close(world.proxy[1]);
+	world.proxy[1] = udp_socket(PROXY, 7002, IP_PMTUDISC_DONT);
+	len = make_ipv4(frame, 2, 1, 100, true);
+	tap_send(2, frame, len);
+	settle();
+	ATF_CHECK_EQ(0, tap_get(1, got, sizeof(got)));
+	ATF_REQUIRE(run_until(peer_moved, 20000));
+	tap_send(2, frame, len);
+	settle();
+	ATF_CHECK_EQ(len, tap_get(1, got, sizeof(got)));
+}
+
+OVERLAY_TEST(replay, "nothing sent twice is delivered or moves the address")
+{
+	struct sockaddr_in to = address(LOOPBACK + 2, PORT);
+	uint8_t frame[2000], got[2000];
+	size_t len, before;
+	int attacker;
+
+	world_start();
+	proxy_start();
+	world_connect(1, 2, true, &proxy_endpoint);
+	ATF_REQUIRE(run_until(both_established, 400));
+	run_for(30000);
+	for (int i = 0; i < 50; i++) {
+		len = make_ipv4(frame, 1, 0, 200, i % 2 == 0);
+		tap_send(1, frame, len);
+		settle();
+	}
+	tap_drain();
+	before = world.nrecord;
+	attacker = udp_socket(LOOPBACK + 66, 6666, IP_PMTUDISC_DONT);
+	for (size_t i = 0; i < before; i++) {
+		sendto(attacker, world.record[i].data, world.record[i].len, 0,
+		    (struct sockaddr *)&to, sizeof(to));
+		settle();
+	}
+	ATF_CHECK_EQ(0, tap_get(2, got, sizeof(got)));
+	/* But for those that went astray before 2 had confirmed. */
+	ATF_CHECK(describe(2, 1).replays >= before - 2);
+	ATF_CHECK(before > 50);
+	close(attacker);
+}
+
+OVERLAY_TEST(cleartext_refused, "an encrypted connection takes none")
+{
+	struct packet *packet = calloc(1, sizeof(*packet));
+	struct sockaddr_in to = address(LOOPBACK + 2, PORT);
+	uint8_t frame[2000], got[2000];
+	uint64_t bad;
+	size_t len;
+	int attacker;
+
+	world_start();
+	world_connect(1, 2, true, NULL);
+	ATF_REQUIRE(run_until(both_established, 400));
+	run_for(5000);
+	bad = describe(2, 1).bad_packets;
+	len = make_ipv4(frame, 1, 0, 200, true);
+	packet_reset(packet);
+	ATF_REQUIRE(sleeve_packet_add(packet, NAME(1), NAME(2), frame, len));
+	ATF_REQUIRE(sleeve_packet_plain(packet, NAME(1)));
+	attacker = udp_socket(LOOPBACK + 66, 6666, IP_PMTUDISC_DONT);
+	sendto(attacker, packet->data, packet->len, 0, (struct sockaddr *)&to,
+	    sizeof(to));
+	settle();
+	ATF_CHECK_EQ(0, tap_get(2, got, sizeof(got)));
+	ATF_CHECK_EQ(bad + 1, describe(2, 1).bad_packets);
+	ATF_CHECK_EQ(0, counter(2, "overlay.address_changes"));
+	close(attacker);
+	free(packet);
+}
+
+OVERLAY_TEST(line, "a middle node relays unicast and floods")
+{
+	uint8_t frame[2000], got[2000];
+	size_t len;
+
+	world_start();
+	world.line = true;
+	world_connect(1, 2, true, NULL);
+	world_connect(2, 3, false, NULL);
+	ATF_REQUIRE(run_until(both_established, 400));
+	run_for(5000);
+	ATF_REQUIRE(world.nodes[3].established[2]);
+
+	len = make_ipv4(frame, 1, 0, 300, false);
+	tap_send(1, frame, len);
+	settle();
+	ATF_CHECK_EQ(len, tap_get(2, got, sizeof(got)));
+	ATF_CHECK_EQ(len, tap_get(3, got, sizeof(got)));
+	ATF_CHECK_EQ(0, tap_get(1, got, sizeof(got)));
+	ATF_CHECK_EQ(0, tap_get(3, got, sizeof(got)));
+
+	len = make_ipv4(frame, 3, 1, 300, true);
+	tap_send(3, frame, len);
+	settle();
+	ATF_CHECK_EQ(len, tap_get(1, got, sizeof(got)));
+	ATF_CHECK_EQ(0, memcmp(frame, got, len));
+	ATF_CHECK_EQ(0, tap_get(2, got, sizeof(got)));
+	ATF_CHECK_EQ(1, counter(2, "overlay.relayed"));
+
+	/* The pod moves from 3 to 2: the new place wins everywhere. */
+	len = make_ipv4(frame, 3, 0, 60, false);
+	tap_drain();
+	overlay_peer_gone(world.nodes[2].overlay, NAME(3));
+	tap_send(2, frame, len);
+	settle();
+	ATF_CHECK_EQ(1, counter(1, "overlay.mac.moves"));
+	ATF_CHECK_EQ(0, counter(1, "overlay.mac.local_moves"));
+	ATF_CHECK_EQ(0, counter(2, "overlay.drop.loop"));
+}
+
+OVERLAY_TEST(silence, "60 s without a heartbeat end the connection")
+{
+	world_start();
+	proxy_start();
+	world_connect(1, 2, true, &proxy_endpoint);
+	ATF_REQUIRE(run_until(both_established, 400));
+	run_for(100000);
+	ATF_CHECK_STREQ("", world.nodes[1].failed);
+	world.mute = true;
+	run_for(48000);
+	ATF_CHECK_STREQ("", world.nodes[2].failed);
+	run_for(14000);
+	ATF_CHECK_STREQ(
+	    "timed out waiting for UDP heartbeat", world.nodes[1].failed);
+	ATF_CHECK_STREQ(
+	    "timed out waiting for UDP heartbeat", world.nodes[2].failed);
+	overlay_stop(world.nodes[1].overlay, 2);
+	ATF_CHECK_STREQ("none", describe(1, 2).overlay);
+}
+
+OVERLAY_TEST(hostile, "garbage on the socket and in control messages")
+{
+	struct sockaddr_in to = address(LOOPBACK + 2, PORT);
+	uint8_t junk[2000], got[2000];
+	size_t len;
+	int attacker;
+
+	world_start();
+	world_connect(1, 2, true, NULL);
+	ATF_REQUIRE(run_until(both_established, 400));
+	run_for(5000);
+	attacker = udp_socket(LOOPBACK + 66, 6666, IP_PMTUDISC_DONT);
+	for (unsigned i = 0; i < 20000; i++) {
+		randombytes_buf(junk, sizeof(junk));
+		if (i % 2 == 0)
+			peername_put(NAME(1), junk);
+		len = randombytes_uniform(i % 3 == 0 ? 40 : sizeof(junk));
+		sendto(
+		    attacker, junk, len, 0, (struct sockaddr *)&to, sizeof(to));
+		settle();
+		overlay_control(world.nodes[2].overlay, i % 4, junk[0],
+		    junk + 1, len % 8, world.now);
+	}
+	ATF_CHECK_EQ(0, tap_get(2, got, sizeof(got)));
+	ATF_CHECK(describe(2, 1).bad_packets > 9000);
+	len = make_ipv4(junk, 1, 0, 100, false);
+	tap_send(1, junk, len);
+	settle();
+	ATF_CHECK_EQ(len, tap_get(2, got, sizeof(got)));
+	close(attacker);
+}
+
+OVERLAY_TEST(no_overlay_in_common, "refused with a cause")
+{
+	struct mesh_link link = {
+	    .peer = NAME(2), .has_overlays = true, .overlays = "awsvpc"};
+	char cause[64] = "";
+
+	world_start();
+	ATF_CHECK(!overlay_prepare(
+	    world.nodes[1].overlay, 2, &link, cause, sizeof(cause)));
+	ATF_CHECK_STREQ("no overlays in common", cause);
+	link.has_overlays = false;
+	ATF_CHECK(overlay_prepare(
+	    world.nodes[1].overlay, 2, &link, cause, sizeof(cause)));
+}
+
+/* The candidates seen live (mesh-protocol 7.5). */
+ATF_TC_WITHOUT_HEAD(search_candidates);
+ATF_TC_BODY(search_candidates, tc)
+{
+	static const uint32_t want[] = {
+	    1438, 995, 1216, 1327, 1271, 1243, 1229, 1236, 1239, 1237, 1238};
+	struct pmtu pmtu;
+	uint64_t now = 0;
+	uint32_t mtu;
+	bool ended;
+
+	pmtu_init(&pmtu, 62);
+	ATF_CHECK_EQ(65507, pmtu_payload(&pmtu));
+	ATF_REQUIRE(pmtu_path(&pmtu, 1500, now));
+	ATF_CHECK_EQ(1472, pmtu_payload(&pmtu));
+	for (size_t i = 0; i < sizeof(want) / sizeof(want[0]); i++) {
+		for (int try = 0; try < 8; try++) {
+			mtu = pmtu_tick(&pmtu, now, &ended);
+			ATF_REQUIRE_EQ(want[i], mtu);
+			ATF_CHECK_EQ(0, pmtu_tick(&pmtu, pmtu.due - 1, &ended));
+			/* Others than the candidate do not count. */
+			ATF_CHECK(!pmtu_acknowledged(&pmtu, mtu + 1, now));
+			if (mtu <= 1238) {
+				pmtu_acknowledged(&pmtu, mtu, now);
+				break;
+			}
+			ATF_CHECK_EQ(now + (10u << try), pmtu.due);
+			now = pmtu.due;
+		}
+	}
+	ATF_CHECK_EQ(PMTU_IDLE, pmtu.state);
+	ATF_CHECK_EQ(1238, pmtu.mtu);
+	/* A path no smaller changes nothing, a smaller one starts anew. */
+	ATF_CHECK(!pmtu_path(&pmtu, 1400, now));
+	ATF_CHECK(pmtu_path(&pmtu, 1280, now));
+	ATF_CHECK_EQ(1218, pmtu.mtu);
+}
+
+/* A path below what the search takes for good. */
+ATF_TC_WITHOUT_HEAD(search_small_path);
+ATF_TC_BODY(search_small_path, tc)
+{
+	struct pmtu pmtu;
+	bool ended;
+
+	pmtu_init(&pmtu, 86);
+	ATF_REQUIRE(pmtu_path(&pmtu, 576, 0));
+	ATF_CHECK_EQ(490, pmtu_tick(&pmtu, 0, &ended));
+	ATF_CHECK(pmtu_acknowledged(&pmtu, 490, 0));
+	ATF_CHECK_EQ(490, pmtu.mtu);
+	ATF_REQUIRE(pmtu_path(&pmtu, 1, 0));
+	ATF_CHECK(pmtu.mtu >= FRAME_FRAGMENT_MIN);
+}
+
+ATF_TP_ADD_TCS(tp)
+{
+	ATF_TP_ADD_TC(tp, establish_encrypted);
+	ATF_TP_ADD_TC(tp, establish_plain);
+	ATF_TP_ADD_TC(tp, frames);
+	ATF_TP_ADD_TC(tp, aggregation);
+	ATF_TP_ADD_TC(tp, silent_hole);
+	ATF_TP_ADD_TC(tp, hole_comes_and_goes);
+	ATF_TP_ADD_TC(tp, nat_change);
+	ATF_TP_ADD_TC(tp, replay);
+	ATF_TP_ADD_TC(tp, cleartext_refused);
+	ATF_TP_ADD_TC(tp, line);
+	ATF_TP_ADD_TC(tp, silence);
+	ATF_TP_ADD_TC(tp, hostile);
+	ATF_TP_ADD_TC(tp, no_overlay_in_common);
+	ATF_TP_ADD_TC(tp, search_candidates);
+	ATF_TP_ADD_TC(tp, search_small_path);
+	return atf_no_error();
+}
