@@ -61,7 +61,8 @@ endif
 
 WARN	= -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	  -Wold-style-definition -Wpointer-arith -Wcast-qual -Wwrite-strings \
-	  -Wundef -Wvla -Wformat=2 -Wimplicit-fallthrough -Werror
+	  -Wundef -Wvla -Wformat=2 -Wimplicit-fallthrough \
+	  -Wno-missing-field-initializers -Werror
 ifeq ($(SANITIZE),)
 OPT	?= -O2 -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
 else
