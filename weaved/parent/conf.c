@@ -2,10 +2,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#ifndef LIBBSD_OPENBSD_VIS
-#define LIBBSD_OPENBSD_VIS /* strnvis(3) with the arguments of OpenBSD */
-#endif
 #include <vis.h>
 
 #include "weaved/parent/conf_key.h"
