@@ -43,13 +43,13 @@ struct conf {
 	char		**peers;		/* "host[:port]", no duplicates */
 	size_t		 npeers;
 	bool		 discovery;
-	uint32_t	 connection_limit;
+	uint32_t	 connection_limit;	/* 0 (none) to 65535 */
 	enum conf_encryption encryption;
 	char		*password_file;		/* NULL: not given */
 	bool		 password_file_option;	/* by -o: comes before the environment */
 	struct subnet	 trusted[SUBNETS_MAX];
 	size_t		 ntrusted;
-	char		 bridge[16];
+	char		 bridge[16];	/* 1 to 11 bytes: its TAP is NAME-tap */
 	uint32_t	 mtu;			/* 576 to 65535 */
 	enum conf_sandbox sandbox;
 	char		*control_socket;	/* absolute, at most 107 bytes */
