@@ -31,7 +31,7 @@ DEPS	= gcc libc6-dev pkg-config \
 DEPS_DEMO = $(DEPS) iproute2 iputils-ping procps iperf3 tcpdump jq
 DEPS_CHECK = $(DEPS_DEMO) atf-sh ethtool kyua libatf-dev mandoc nftables \
 	  systemd
-DEPS_LINT = $(DEPS) binutils clang-format cppcheck mandoc shellcheck
+DEPS_LINT = $(DEPS) binutils clang-format clang-tidy mandoc shellcheck
 DEPS_FUZZ = $(DEPS) clang libclang-rt-14-dev
 
 # Targets that compile; the others fetch what they need and come back here.
@@ -72,10 +72,10 @@ SANFLAGS = -fsanitize=$(SANITIZE) -fno-omit-frame-pointer \
 endif
 CFLAGS	?= -g
 Q	= $(if $(V),,@)
-ALL_CFLAGS = -std=c17 -D_GNU_SOURCE -DLIBBSD_OPENBSD_VIS -I. \
-	  -DVERSION='"$(VERSION)"' $(OPT) \
-	  $(WARN) $(HARDEN) $(SANFLAGS) $(LIB_CFLAGS) $(CFLAGS) $(CPPFLAGS) \
-	  -MMD -MP
+LANGUAGE = -std=c17 -D_GNU_SOURCE -DLIBBSD_OPENBSD_VIS \
+	  -DVERSION='"$(VERSION)"' -I. $(LIB_CFLAGS)
+ALL_CFLAGS = $(LANGUAGE) $(OPT) $(WARN) $(HARDEN) $(SANFLAGS) $(CFLAGS) \
+	  $(CPPFLAGS) -MMD -MP
 ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now,-z,noexecstack,--as-needed \
 	  $(SANFLAGS) $(CFLAGS) $(LDFLAGS)
 
@@ -91,7 +91,6 @@ TESTS	:= $(patsubst %.c,$(OUT)/%,$(wildcard regress/*/*_test.c)) \
 	  $(patsubst %.sh,$(OUT)/%,$(wildcard regress/*/*_test.sh))
 FUZZ	:= $(patsubst %.c,$(OUT)/%,$(wildcard regress/fuzz/*_fuzz.c))
 MANUALS	:= $(wildcard *.5 man/*.8)
-SCRIPTS	:= $(wildcard .ci/run etc/*.sh etc/*.init regress/*.sh regress/*/*.sh)
 
 all: $(OUT)/weaved $(OUT)/weavectl
 
@@ -170,7 +169,11 @@ fuzz:
 lint:
 	@etc/deps.sh $(DEPS_LINT)
 	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory tidy
 	@regress/lint.sh $(OUT)
+
+tidy:
+	clang-tidy --quiet $(LIB_SRC) $(wildcard weav*/main.c) -- $(LANGUAGE)
 
 # Fetches what any of the targets needs.
 deps:
@@ -208,6 +211,6 @@ clean:
 
 -include $(shell find $(OUT)/obj -name '*.d' 2>/dev/null)
 
-.PHONY: all tests corpora fuzzers check demo soak fuzz lint deps install \
+.PHONY: all tests corpora fuzzers check demo soak fuzz lint tidy deps install \
 	uninstall clean
 .SECONDARY:

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Style, static analysis, manuals, scripts, and which part may use which.
+# Style, manuals, scripts, and which part may use which.
 #
 #   lint.sh BUILD
 set -u
@@ -87,10 +87,6 @@ check_links
 {
 	clang-format --dry-run -Werror \
 	    $(sources common weaved weavectl regress) || failed=1
-	cppcheck --quiet --std=c11 --enable=warning,portability \
-	    --inline-suppr --suppress=missingIncludeSystem \
-	    --error-exitcode=1 -D__linux__ -I . common weaved weavectl ||
-	    failed=1
 	find man ./*.5 -name '*.[58]' -exec mandoc -Tlint -Wwarning {} + ||
 	    failed=1
 	shellcheck .ci/run etc/*.init $(find etc regress -name '*.sh' \
