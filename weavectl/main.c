@@ -1,0 +1,214 @@
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/log.h"
+#include "weavectl/client.h"
+#include "weavectl/parse.h"
+
+enum {
+	EXIT_DONE,
+	EXIT_FAILED,
+	EXIT_USAGE
+};
+
+static void usage(FILE *);
+static void complain(const char *, ...) __attribute__((format(printf, 1, 2)));
+static const char *socket_path(const char *);
+static int run(
+    const struct command *, char *const *, const struct output *, const char *);
+static int show(
+    struct client_link *, const struct command *, const struct output *);
+static int act(struct client_link *, uint32_t, const void *, size_t);
+static int act_targets(struct client_link *, uint32_t, char *const *);
+static int act_log_level(struct client_link *, const char *);
+
+static const struct option long_options[] = {
+    {"help", no_argument, NULL, 'h'},
+    {"json", no_argument, NULL, 'j'},
+    {"version", no_argument, NULL, 'V'},
+    {NULL, 0, NULL, 0},
+};
+
+static void
+usage(FILE *out)
+{
+	const struct command *command;
+
+	fprintf(out,
+	    "usage: weavectl [-hjV] [-s socket] command\n"
+	    "commands:\n");
+	for (size_t i = 0; (command = parse_table(i)) != NULL; i++)
+		fprintf(out, "\t%s%s%s\n", command->words,
+		    command->argument != NULL ? " " : "",
+		    command->argument != NULL ? command->argument : "");
+}
+
+static void
+complain(const char *fmt, ...)
+{
+	va_list ap;
+
+	fprintf(stderr, "weavectl: ");
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+}
+
+static const char *
+socket_path(const char *option)
+{
+	const char *environment = getenv("WEAVED_CONTROL");
+
+	if (option != NULL)
+		return option;
+	if (environment != NULL && environment[0] != '\0')
+		return environment;
+	return CTL_SOCKET_PATH;
+}
+
+static int
+show(struct client_link *link, const struct command *command,
+    const struct output *output)
+{
+	const struct ctl_show request = {.parts = command->parts};
+	struct report report = {.now = time(NULL)};
+	char error[CLIENT_ERROR_MAX];
+	int result = EXIT_FAILED;
+
+	if (client_ask(link, CTL_SHOW, &request, sizeof(request), &report,
+		error) == -1)
+		complain("%s", error);
+	else if ((command->parts & CTL_SHOW_STATUS) && !report.has_status)
+		complain("weaved did not send its status");
+	else {
+		report_sort(&report);
+		output->print[command->view](&report, stdout);
+		if (fflush(stdout) == 0 && !ferror(stdout))
+			result = EXIT_DONE;
+		else
+			complain("cannot write the output");
+	}
+	report_free(&report);
+	return result;
+}
+
+static int
+act(struct client_link *link, uint32_t request, const void *data, size_t len)
+{
+	char error[CLIENT_ERROR_MAX];
+
+	if (client_ask(link, request, data, len, NULL, error) == 0)
+		return EXIT_DONE;
+	complain("%s", error);
+	return EXIT_FAILED;
+}
+
+static int
+act_targets(struct client_link *link, uint32_t request, char *const *peers)
+{
+	int result = EXIT_DONE;
+
+	for (; *peers != NULL; peers++) {
+		struct ctl_target target = {0};
+
+		if (strlcpy(target.address, *peers, sizeof(target.address)) >=
+		    sizeof(target.address)) {
+			complain(
+			    "the peer's address is too long: %.32s...", *peers);
+			result = EXIT_FAILED;
+		} else if (act(link, request, &target, sizeof(target)) !=
+		    EXIT_DONE)
+			result = EXIT_FAILED;
+	}
+	return result;
+}
+
+static int
+act_log_level(struct client_link *link, const char *text)
+{
+	struct ctl_log_level message;
+	int level = log_parse_level(text);
+
+	if (level == -1) {
+		complain("no such log level: %.32s "
+			 "(debug, info, warning, error)",
+		    text);
+		return EXIT_USAGE;
+	}
+	message.level = (uint32_t)level;
+	return act(link, CTL_LOG_LEVEL, &message, sizeof(message));
+}
+
+static int
+run(const struct command *command, char *const *arguments,
+    const struct output *output, const char *path)
+{
+	struct client_link *link;
+	char error[CLIENT_ERROR_MAX];
+	int result;
+
+	if ((link = client_open(path, CLIENT_TIMEOUT_MS, error)) == NULL) {
+		complain("%s", error);
+		return EXIT_FAILED;
+	}
+	switch (command->request) {
+	case CTL_SHOW:
+		result = show(link, command, output);
+		break;
+	case CTL_CONNECT:
+	case CTL_FORGET:
+		result = act_targets(link, command->request, arguments);
+		break;
+	case CTL_LOG_LEVEL:
+		result = act_log_level(link, arguments[0]);
+		break;
+	default:
+		result = act(link, command->request, NULL, 0);
+	}
+	client_close(link);
+	return result;
+}
+
+int
+main(int argc, char *argv[])
+{
+	const struct output *output = &output_text;
+	const struct command *command;
+	char error[PARSE_ERROR_MAX];
+	const char *path = NULL;
+	char *const *arguments;
+	int c;
+
+	while (
+	    (c = getopt_long(argc, argv, "+hjs:V", long_options, NULL)) != -1) {
+		switch (c) {
+		case 'h':
+			usage(stdout);
+			return EXIT_DONE;
+		case 'j':
+			output = &output_json;
+			break;
+		case 's':
+			path = optarg;
+			break;
+		case 'V':
+			printf("weavectl %s\n", VERSION);
+			return EXIT_DONE;
+		default:
+			usage(stderr);
+			return EXIT_USAGE;
+		}
+	}
+	command = parse_command(argv + optind, &arguments, error);
+	if (command == NULL) {
+		complain("%s", error);
+		usage(stderr);
+		return EXIT_USAGE;
+	}
+	return run(command, arguments, output, socket_path(path));
+}

@@ -1,0 +1,212 @@
+#include <stdarg.h>
+#include <string.h>
+
+#include "weavectl/output.h"
+#include "weavectl/text.h"
+
+static void text_line(FILE *, const char *, const char *, ...)
+    __attribute__((format(printf, 3, 4)));
+static void text_status(const struct report *, FILE *);
+static void text_status_connections(const struct ctl_status *, FILE *);
+static void text_status_peers(const struct ctl_status *, FILE *);
+static void text_status_subnets(const struct report *, FILE *);
+static void text_status_processes(const struct report *, FILE *);
+static void text_connections(const struct report *, FILE *);
+static void text_peers(const struct report *, FILE *);
+static void text_targets(const struct report *, FILE *);
+static void text_report(const struct report *, FILE *);
+
+const struct output output_text = {{
+    [OUTPUT_STATUS] = text_status,
+    [OUTPUT_CONNECTIONS] = text_connections,
+    [OUTPUT_PEERS] = text_peers,
+    [OUTPUT_TARGETS] = text_targets,
+    [OUTPUT_REPORT] = text_report,
+}};
+
+/* Labels end before the colon at the same column. */
+static void
+text_line(FILE *out, const char *label, const char *fmt, ...)
+{
+	va_list ap;
+
+	fprintf(out, "%15s: ", label);
+	va_start(ap, fmt);
+	vfprintf(out, fmt, ap);
+	va_end(ap);
+	fputc('\n', out);
+}
+
+static void
+text_status(const struct report *report, FILE *out)
+{
+	const struct ctl_status *status = &report->status;
+	char clean[TEXT_CLEAN_MAX], peer[TEXT_PEER_MAX];
+	size_t subnets;
+
+	text_line(out, "Version", "%s", text_clean(status->version, clean));
+	fputc('\n', out);
+	text_line(out, "Service", "router");
+	text_clean(status->protocol, clean);
+	if (status->protocol_min == status->protocol_max)
+		text_line(
+		    out, "Protocol", "%s %u", clean, status->protocol_max);
+	else
+		text_line(out, "Protocol", "%s %u..%u", clean,
+		    status->protocol_min, status->protocol_max);
+	text_line(
+	    out, "Name", "%s", text_peer(status->name, status->nickname, peer));
+	text_line(out, "Encryption", "%s",
+	    status->encryption ? "enabled" : "disabled");
+	text_line(out, "PeerDiscovery", "%s",
+	    status->discovery ? "enabled" : "disabled");
+	text_line(out, "Targets", "%u", status->targets);
+	text_status_connections(status, out);
+	text_status_peers(status, out);
+	report_rows(report, CTL_SUBNET, &subnets);
+	if (subnets == 0)
+		text_line(out, "TrustedSubnets", "none");
+	else
+		text_status_subnets(report, out);
+	if (status->warning[0] != '\0')
+		text_line(
+		    out, "Warning", "%s", text_clean(status->warning, clean));
+	text_status_processes(report, out);
+}
+
+static void
+text_status_connections(const struct ctl_status *status, FILE *out)
+{
+	const char *separator = " (";
+	uint64_t total = 0;
+
+	for (uint32_t i = 0; i < CTL_STATE_MAX; i++)
+		total += status->connections[i];
+	fprintf(out, "%15s: %llu", "Connections", (unsigned long long)total);
+	for (uint32_t i = 0; i < CTL_STATE_MAX; i++) {
+		if (status->connections[i] == 0)
+			continue;
+		fprintf(out, "%s%u %s", separator, status->connections[i],
+		    text_state(i));
+		separator = ", ";
+	}
+	fprintf(out, "%s\n", total > 0 ? ")" : "");
+}
+
+static void
+text_status_peers(const struct ctl_status *status, FILE *out)
+{
+	uint32_t established = status->peer_established;
+	uint32_t pending = status->peer_pending;
+
+	if (established > 0 && pending > 0)
+		text_line(out, "Peers",
+		    "%u (with %u established, %u pending "
+		    "connections)",
+		    status->peers, established, pending);
+	else if (established > 0 || pending > 0)
+		text_line(out, "Peers", "%u (with %u %s connections)",
+		    status->peers, established + pending,
+		    established > 0 ? "established" : "pending");
+	else
+		text_line(out, "Peers", "%u", status->peers);
+}
+
+static void
+text_status_subnets(const struct report *report, FILE *out)
+{
+	const struct ctl_subnet *rows;
+	char text[SUBNET_STRLEN];
+	size_t n;
+
+	rows = REPORT_ROWS(report, CTL_SUBNET, ctl_subnet, &n);
+	fprintf(out, "%15s: ", "TrustedSubnets");
+	for (size_t i = 0; i < n; i++)
+		fprintf(out, "%s%s", i > 0 ? ", " : "",
+		    text_subnet(&rows[i], text));
+	fputc('\n', out);
+}
+
+static void
+text_status_processes(const struct report *report, FILE *out)
+{
+	const struct ctl_process *rows;
+	char name[TEXT_CLEAN_MAX], sandbox[TEXT_CLEAN_MAX];
+	size_t n;
+
+	rows = REPORT_ROWS(report, CTL_PROCESS, ctl_process, &n);
+	if (n == 0)
+		return;
+	fputc('\n', out);
+	text_line(out, "Service", "processes");
+	for (size_t i = 0; i < n; i++) {
+		fprintf(out, "%15s: pid %u", text_clean(rows[i].name, name),
+		    rows[i].pid);
+		if (rows[i].restarts > 0)
+			fprintf(out, ", restarts %u", rows[i].restarts);
+		if (rows[i].sandbox[0] != '\0')
+			fprintf(
+			    out, ", %s", text_clean(rows[i].sandbox, sandbox));
+		fputc('\n', out);
+	}
+}
+
+static void
+text_connections(const struct report *report, FILE *out)
+{
+	const struct ctl_connection *rows;
+	char address[TEXT_CLEAN_MAX], info[TEXT_INFO_MAX];
+	size_t n;
+
+	rows = REPORT_ROWS(report, CTL_CONNECTION, ctl_connection, &n);
+	for (size_t i = 0; i < n; i++)
+		fprintf(out, "%s %-21s %-11s %s\n",
+		    rows[i].outbound ? "->" : "<-",
+		    text_clean(rows[i].address, address),
+		    text_state(rows[i].state),
+		    text_info(&rows[i], report->status.encryption, report->now,
+			info));
+}
+
+static void
+text_peers(const struct report *report, FILE *out)
+{
+	char address[TEXT_CLEAN_MAX], peer[TEXT_PEER_MAX];
+	const struct ctl_peer_connection *connections;
+	const struct ctl_peer *peers;
+	size_t n, nconnections;
+
+	peers = REPORT_ROWS(report, CTL_PEER, ctl_peer, &n);
+	for (size_t i = 0; i < n; i++) {
+		fprintf(out, "%s\n",
+		    text_peer(peers[i].name, peers[i].nickname, peer));
+		connections = report_peer_connections(report, i, &nconnections);
+		for (size_t j = 0; j < nconnections; j++)
+			fprintf(out, "   %s %-21s %-37s %s\n",
+			    connections[j].outbound ? "->" : "<-",
+			    text_clean(connections[j].address, address),
+			    text_peer(connections[j].peer,
+				connections[j].nickname, peer),
+			    connections[j].established ? "established"
+						       : "pending");
+	}
+}
+
+static void
+text_targets(const struct report *report, FILE *out)
+{
+	const struct ctl_target *rows;
+	char address[TEXT_CLEAN_MAX];
+	size_t n;
+
+	rows = REPORT_ROWS(report, CTL_TARGET, ctl_target, &n);
+	for (size_t i = 0; i < n; i++)
+		fprintf(out, "%s\n", text_clean(rows[i].address, address));
+}
+
+/* Everything at once is for programs. */
+static void
+text_report(const struct report *report, FILE *out)
+{
+	output_json.print[OUTPUT_REPORT](report, out);
+}

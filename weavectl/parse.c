@@ -1,0 +1,135 @@
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/ctl.h"
+#include "weavectl/parse.h"
+
+#define WORDS_MAX 2
+
+static const char *word_at(const char *, size_t, size_t *);
+static size_t command_match(const struct command *, char *const *, bool);
+static const struct command *parse_find(char *const *, size_t *, bool *);
+
+#define SHOW(words, parts, view)                         \
+	{                                                \
+		(words), NULL, CTL_SHOW, (parts), (view) \
+	}
+#define ACT(words, argument, request)                             \
+	{                                                         \
+		(words), (argument), (request), 0, OUTPUT_NOTHING \
+	}
+
+static const struct command commands[] = {
+    SHOW("status", CTL_SHOW_STATUS, OUTPUT_STATUS),
+    SHOW("status connections", CTL_SHOW_STATUS | CTL_SHOW_CONNECTIONS,
+	OUTPUT_CONNECTIONS),
+    SHOW("status peers", CTL_SHOW_PEERS, OUTPUT_PEERS),
+    SHOW("status targets", CTL_SHOW_TARGETS, OUTPUT_TARGETS),
+    SHOW("report", CTL_SHOW_ALL, OUTPUT_REPORT),
+    ACT("connect", "PEER...", CTL_CONNECT),
+    ACT("forget", "PEER...", CTL_FORGET),
+    ACT("reload", NULL, CTL_RELOAD),
+    ACT("log", "LEVEL", CTL_LOG_LEVEL),
+};
+
+#define COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+const struct command *
+parse_table(size_t i)
+{
+	return i < COMMANDS ? &commands[i] : NULL;
+}
+
+static const char *
+word_at(const char *words, size_t i, size_t *len)
+{
+	for (;; words += *len + 1) {
+		*len = strcspn(words, " ");
+		if (i-- == 0)
+			return words;
+		if (words[*len] == '\0')
+			return NULL;
+	}
+}
+
+/* How many words of the command args begin with: all of them, or 0. */
+static size_t
+command_match(const struct command *command, char *const *args, bool exact)
+{
+	const char *word;
+	size_t i, len;
+
+	for (i = 0; (word = word_at(command->words, i, &len)) != NULL; i++) {
+		if (args[i] == NULL || strlen(args[i]) > len ||
+		    args[i][0] == '\0' || (exact && strlen(args[i]) != len) ||
+		    strncmp(word, args[i], strlen(args[i])) != 0)
+			return 0;
+	}
+	return i;
+}
+
+/* The longest match, and of those an exact one before a shortened one. */
+static const struct command *
+parse_find(char *const *args, size_t *words, bool *ambiguous)
+{
+	const struct command *found = NULL;
+	bool found_exact = false;
+
+	*words = 0;
+	*ambiguous = false;
+	for (size_t i = 0; i < COMMANDS; i++) {
+		size_t n = command_match(&commands[i], args, false);
+		bool exact = command_match(&commands[i], args, true) > 0;
+
+		if (n == 0 || n < *words)
+			continue;
+		if (n == *words && (found_exact || !exact)) {
+			*ambiguous = !found_exact;
+			continue;
+		}
+		found = &commands[i];
+		found_exact = exact;
+		*words = n;
+		*ambiguous = false;
+	}
+	return found;
+}
+
+const struct command *
+parse_command(
+    char *const *args, char *const **rest, char error[PARSE_ERROR_MAX])
+{
+	const struct command *command;
+	bool ambiguous;
+	size_t words, n = 0;
+
+	if (args[0] == NULL) {
+		snprintf(error, PARSE_ERROR_MAX, "no command given");
+		return NULL;
+	}
+	command = parse_find(args, &words, &ambiguous);
+	if (command == NULL || ambiguous) {
+		snprintf(error, PARSE_ERROR_MAX, "%s command: %.100s",
+		    ambiguous ? "ambiguous" : "unknown", args[0]);
+		return NULL;
+	}
+	*rest = args + words;
+	while ((*rest)[n] != NULL)
+		n++;
+	if (command->argument == NULL && n > 0)
+		snprintf(error, PARSE_ERROR_MAX,
+		    "%s: unexpected argument: "
+		    "%.100s",
+		    command->words, (*rest)[0]);
+	else if (command->argument != NULL && n == 0)
+		snprintf(error, PARSE_ERROR_MAX, "%s: %s is missing",
+		    command->words, command->argument);
+	else if (command->argument != NULL && n > 1 &&
+	    strstr(command->argument, "...") == NULL)
+		snprintf(error, PARSE_ERROR_MAX, "%s: one %s only",
+		    command->words, command->argument);
+	else
+		return command;
+	return NULL;
+}

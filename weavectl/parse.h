@@ -1,0 +1,30 @@
+/* The commands of weavectl: one table of words. */
+#ifndef WEAVECTL_PARSE_H
+#define WEAVECTL_PARSE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "weavectl/output.h"
+
+#define PARSE_ERROR_MAX		256
+
+struct command {
+	const char	*words;		/* "status connections" */
+	const char	*argument;	/* "PEER...", "LEVEL", NULL: none */
+	uint32_t	 request;	/* enum ctl_type */
+	uint32_t	 parts;		/* of CTL_SHOW */
+	enum output_view view;		/* how rows are printed */
+};
+
+/*
+ * Finds the command that args (ended by NULL) begin with; words may be
+ * shortened while they are unambiguous. *rest: its arguments, counted right.
+ * NULL: no such command, and error says why.
+ */
+const struct command *parse_command(char *const *args, char *const **rest,
+		    char error[PARSE_ERROR_MAX]);
+/* The commands in order; NULL after the last. */
+const struct command *parse_table(size_t i);
+
+#endif
