@@ -51,12 +51,13 @@ $(foreach l,$(LIBRARIES),$(if $(shell \
 LIB_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PKGS))
 LIBS	:= $(shell $(PKG_CONFIG) --libs $(PKGS)) -lpthread
 
-# Of the compiler's defences those that it has for this machine.
-HARDEN	:= -fPIE -fstack-protector-strong $(foreach f, \
-	  -ftrivial-auto-var-init=zero -fstack-clash-protection \
-	  -fcf-protection -mbranch-protection=standard, \
+# Of the compiler's defences those that it has for this machine. That snprintf
+# cuts is why it is used.
+OFFERED	:= $(foreach f,-ftrivial-auto-var-init=zero -fstack-clash-protection \
+	  -fcf-protection -mbranch-protection=standard -Wno-format-truncation, \
 	  $(shell $(CC) -Werror $(f) -x c -c /dev/null -o /dev/null \
 	  2>/dev/null && echo $(f)))
+HARDEN	:= -fPIE -fstack-protector-strong $(OFFERED)
 endif
 
 WARN	= -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
@@ -72,7 +73,7 @@ SANFLAGS = -fsanitize=$(SANITIZE) -fno-omit-frame-pointer \
 endif
 CFLAGS	?= -g
 Q	= $(if $(V),,@)
-LANGUAGE = -std=c17 -D_GNU_SOURCE -DLIBBSD_OPENBSD_VIS \
+LANGUAGE = -std=c17 -D_GNU_SOURCE -DLIBBSD_OPENBSD_VIS= \
 	  -DVERSION='"$(VERSION)"' -I. $(LIB_CFLAGS)
 ALL_CFLAGS = $(LANGUAGE) $(OPT) $(WARN) $(HARDEN) $(SANFLAGS) $(CFLAGS) \
 	  $(CPPFLAGS) -MMD -MP
