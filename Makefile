@@ -28,7 +28,7 @@ PKGS	= $(foreach l,$(LIBRARIES),$(firstword $(subst :, ,$(l))))
 
 DEPS	= gcc libc6-dev pkg-config \
 	  $(foreach l,$(LIBRARIES),$(lastword $(subst :, ,$(l))))
-DEPS_DEMO = $(DEPS) iproute2 iputils-ping procps iperf3 tcpdump jq
+DEPS_DEMO = $(DEPS) iproute2 iputils-ping procps iperf3 tcpdump
 DEPS_CHECK = $(DEPS_DEMO) atf-sh ethtool kyua libatf-dev mandoc nftables \
 	  systemd
 DEPS_LINT = $(DEPS) binutils clang-format clang-tidy mandoc shellcheck
