@@ -158,7 +158,7 @@ demo:
 
 soak:
 	@etc/deps.sh $(DEPS_CHECK)
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory all $(OUT)/regress/net/soak_test
 	@regress/soak.sh $(OUT)
 
 fuzz:

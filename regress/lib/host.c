@@ -23,7 +23,7 @@
 #define ARGS_MAX (2 * NET_OPTIONS_MAX + NET_HOSTS_MAX + 8)
 #define OUTPUT_MAX (1 << 20)
 
-static void host_defaults(struct host *);
+static void host_write_password(struct host *);
 static size_t host_arguments(struct host *, const char **);
 static void host_exec(struct host *, const char **) __attribute__((noreturn));
 static bool host_answers(struct host *);
@@ -59,22 +59,21 @@ host_peer(struct host *host, const char *address)
 	ATF_REQUIRE((host->peers[host->npeers++] = strdup(address)) != NULL);
 }
 
-/* What no test cares for; once, so that a restart changes nothing. */
-static void
+void
 host_defaults(struct host *host)
 {
-	char path[160], text[80];
-
-	if (host->noptions > 0 && strncmp(host->options[0], "name=", 5) == 0)
-		return;
-	ATF_REQUIRE(host->noptions + 8 <= NET_OPTIONS_MAX);
-	memmove(host->options + 1, host->options,
-	    host->noptions++ * sizeof(host->options[0]));
-	ATF_REQUIRE(asprintf(&host->options[0], "name=%s", host->name) != -1);
+	host_option(host, "name", "%s", host->name);
 	host_option(host, "nickname", "host%d", host->number);
 	host_option(host, "control-socket", "%s/ctl", host->directory);
 	host_option(host, "state-directory", "%s/state", host->directory);
 	host_option(host, "log", "debug");
+}
+
+static void
+host_write_password(struct host *host)
+{
+	char path[160], text[80];
+
 	if (host->password[0] == '\0') {
 		host_option(host, "encryption", "none");
 		return;
@@ -92,6 +91,10 @@ host_arguments(struct host *host, const char **args)
 
 	args[n++] = net_program("weaved");
 	args[n++] = "-d";
+	if (host->file != NULL) {
+		args[n++] = "-f";
+		args[n++] = host->file;
+	}
 	for (i = 0; i < host->noptions; i++) {
 		args[n++] = "-o";
 		args[n++] = host->options[i];
@@ -99,7 +102,7 @@ host_arguments(struct host *host, const char **args)
 	for (i = 0; i < host->npeers; i++)
 		args[n++] = host->peers[i];
 	args[n] = NULL;
-	return (n);
+	return n;
 }
 
 static void
@@ -142,7 +145,7 @@ host_launch(struct host *host)
 		weaver_arguments(host, args, ARGS_MAX);
 		flags |= CLONE_NEWPID | CLONE_NEWNS;
 	} else {
-		host_defaults(host);
+		host_write_password(host);
 		host_arguments(host, args);
 	}
 	if ((f = fopen(host->log, "ae")) != NULL) {
@@ -173,10 +176,10 @@ host_answers(struct host *host)
 	if (host_ended(host) != -1)
 		atf_tc_fail("host%d: the daemon ended", host->number);
 	if (host->kind == HOST_WEAVER)
-		return (weaver_answers(host));
+		return weaver_answers(host);
 	status = host_show(host, "status");
 	json_decref(status);
-	return (status != NULL);
+	return status != NULL;
 }
 
 void
@@ -199,9 +202,9 @@ host_ended(struct host *host)
 	int status;
 
 	if (host->pid == 0 || waitpid(host->pid, &status, WNOHANG) != host->pid)
-		return (host->pid == 0 ? 0 : -1);
+		return host->pid == 0 ? 0 : -1;
 	host->pid = 0;
-	return (WIFEXITED(status) ? WEXITSTATUS(status) : 128);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
 }
 
 static size_t
@@ -211,11 +214,11 @@ host_read_log(struct host *host, char *buf, size_t size)
 	FILE *f;
 
 	if ((f = fopen(host->log, "re")) == NULL)
-		return (0);
+		return 0;
 	fseek(f, host->log_start, SEEK_SET);
 	len = fread(buf, 1, size, f);
 	fclose(f);
-	return (len);
+	return len;
 }
 
 bool
@@ -229,7 +232,7 @@ host_log_has(struct host *host, const char *text)
 	len = host_read_log(host, buf, OUTPUT_MAX);
 	found = memmem(buf, len, text, strlen(text)) != NULL;
 	free(buf);
-	return (found);
+	return found;
 }
 
 int
@@ -246,7 +249,7 @@ host_ctl(struct host *host, char *buf, size_t size, const char *command)
 	len = fread(buf, 1, size - 1, f);
 	buf[len] = '\0';
 	status = pclose(f);
-	return (WIFEXITED(status) ? WEXITSTATUS(status) : 128);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
 }
 
 json_t *
@@ -260,7 +263,7 @@ host_show(struct host *host, const char *command)
 	if (host_ctl(host, buf, OUTPUT_MAX, line) == 0)
 		root = json_loads(buf, 0, NULL);
 	free(buf);
-	return (root);
+	return root;
 }
 
 size_t
@@ -271,7 +274,7 @@ host_connections(struct host *host, const char *state, const struct host *other)
 	const char *text;
 
 	if (host->kind == HOST_WEAVER)
-		return (weaver_connections(host, state, other));
+		return weaver_connections(host, state, other);
 	root = host_show(host, "status connections");
 	rows =
 	    json_is_array(root) ? root : json_object_get(root, "connections");
@@ -285,13 +288,13 @@ host_connections(struct host *host, const char *state, const struct host *other)
 			n++;
 	}
 	json_decref(root);
-	return (n);
+	return n;
 }
 
 bool
 host_connected(struct host *host, const struct host *other)
 {
-	return (host_connections(host, "established", other) == 1);
+	return host_connections(host, "established", other) == 1;
 }
 
 bool
@@ -303,8 +306,8 @@ net_full_mesh(struct net *net)
 		for (j = 0; j < net->nhosts; j++)
 			if (i != j &&
 			    !host_connected(&net->hosts[i], &net->hosts[j]))
-				return (false);
-	return (true);
+				return false;
+	return true;
 }
 
 bool
@@ -323,7 +326,7 @@ host_has_cause(struct host *host, const char *text)
 		found |= cause != NULL && strstr(cause, text) != NULL;
 	}
 	json_decref(root);
-	return (found || host_log_has(host, text));
+	return found || host_log_has(host, text);
 }
 
 uint64_t
@@ -340,13 +343,13 @@ host_sum(struct host *host, const char *attribute)
 		sum += (uint64_t)json_integer_value(
 		    json_object_get(row, attribute));
 	json_decref(root);
-	return (sum);
+	return sum;
 }
 
 pid_t
 host_process(struct host *host, const char *name)
 {
 	if (strcmp(name, "parent") == 0)
-		return (host->pid);
-	return (process_child(host->pid, name));
+		return host->pid;
+	return process_child(host->pid, name);
 }

@@ -39,7 +39,7 @@ net_now(void)
 	struct timespec ts;
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ((uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000);
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 }
 
 void
@@ -69,7 +69,7 @@ net_new(enum net_cipher cipher)
 	    "ip link add under type bridge && "
 	    "ip link set under mtu 9000 up");
 	net->watch = watch_start(net);
-	return (net);
+	return net;
 }
 
 /* Runs at any exit of the test: nothing may stay behind. */
@@ -119,7 +119,7 @@ net_remove(const char *path, const struct stat *sb, int flag, struct FTW *ftw)
 	(void)sb;
 	(void)flag;
 	(void)ftw;
-	return (remove(path));
+	return remove(path);
 }
 
 void
@@ -150,7 +150,7 @@ net_namespace(struct net *net)
 	net_write_file("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1");
 	net_leave(net);
 	net_run(ns, "ip link set lo up");
-	return (ns);
+	return ns;
 }
 
 void
@@ -182,7 +182,7 @@ net_shell(int ns, const char *command)
 	}
 	while (waitpid(pid, &status, 0) == -1)
 		ATF_REQUIRE(errno == EINTR);
-	return (WIFEXITED(status) ? WEXITSTATUS(status) : 128);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
 }
 
 void
@@ -208,7 +208,7 @@ net_try(int ns, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(command, sizeof(command), fmt, ap);
 	va_end(ap);
-	return (net_shell(ns, command));
+	return net_shell(ns, command);
 }
 
 const char *
@@ -217,7 +217,7 @@ net_path(int ns)
 	static char path[64];
 
 	snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)getpid(), ns);
-	return (path);
+	return path;
 }
 
 /* A test lies in BUILD/regress/DIRECTORY/, programs in BUILD. */
@@ -233,7 +233,7 @@ net_program(const char *name)
 	self[n] = '\0';
 	snprintf(
 	    path, sizeof(path), "%s/%s", dirname(dirname(dirname(self))), name);
-	return (path);
+	return path;
 }
 
 void
@@ -277,7 +277,8 @@ net_host(struct net *net)
 	    ">/dev/null",
 	    host->port, net_path(net->underlay), host->address);
 	net_run(net->underlay, "ip link set %s master under up", host->port);
-	return (host);
+	host_defaults(host);
+	return host;
 }
 
 void
@@ -341,7 +342,7 @@ net_pod(struct host *host, int mtu)
 	snprintf(pod->address, sizeof(pod->address), "10.32.0.%d", pod->number);
 	pod->ns = net_namespace(net);
 	pod_move(pod, host);
-	return (pod);
+	return pod;
 }
 
 void

@@ -59,6 +59,7 @@ struct host {
 	char *options[NET_OPTIONS_MAX]; /* "key=value" */
 	size_t noptions;
 	char *peers[NET_HOSTS_MAX];
+	const char *file; /* configuration for -f, or NULL */
 	size_t npeers;
 	pid_t pid; /* 0: not running */
 	long log_start; /* where the log of this run begins */
@@ -137,6 +138,8 @@ void net_set_mtu(struct net *net, int mtu);
 /* IP packets above this size vanish at the host's port, both ways; 0: none. */
 void net_set_hole(struct host *host, int size);
 
+/* Puts the options in place that no test cares for; net_host() does it. */
+void host_defaults(struct host *host);
 /* Before host_start(); an option given again replaces the former. */
 void host_option(struct host *host, const char *key, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));

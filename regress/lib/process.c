@@ -21,11 +21,11 @@ process_children(pid_t parent, pid_t children[PROCESS_CHILDREN_MAX])
 	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)parent,
 	    (int)parent);
 	if ((f = fopen(path, "re")) == NULL)
-		return (0);
+		return 0;
 	while (n < PROCESS_CHILDREN_MAX && fscanf(f, "%d", &children[n]) == 1)
 		n++;
 	fclose(f);
-	return (n);
+	return n;
 }
 
 pid_t
@@ -41,9 +41,9 @@ process_child(pid_t parent, const char *name)
 		len = process_file(children[i], "cmdline", buf, sizeof(buf));
 		if (len > 0 &&
 		    memmem(buf, (size_t)len, name, strlen(name)) != NULL)
-			return (children[i]);
+			return children[i];
 	}
-	return (0);
+	return 0;
 }
 
 bool
@@ -51,8 +51,8 @@ process_alive(pid_t pid)
 {
 	char state[32];
 
-	return (process_status(pid, "State", state, sizeof(state)) &&
-	    state[0] != 'Z');
+	return process_status(pid, "State", state, sizeof(state)) &&
+	    state[0] != 'Z';
 }
 
 bool
@@ -65,7 +65,7 @@ process_status(pid_t pid, const char *key, char *buf, size_t size)
 
 	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
 	if ((f = fopen(path, "re")) == NULL)
-		return (false);
+		return false;
 	while (!found && fgets(line, sizeof(line), f) != NULL) {
 		if (strncmp(line, key, len) != 0 || line[len] != ':')
 			continue;
@@ -75,7 +75,7 @@ process_status(pid_t pid, const char *key, char *buf, size_t size)
 		found = true;
 	}
 	fclose(f);
-	return (found);
+	return found;
 }
 
 bool
@@ -86,9 +86,9 @@ process_link(pid_t pid, const char *link, char *buf, size_t size)
 
 	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, link);
 	if ((n = readlink(path, buf, size - 1)) == -1)
-		return (false);
+		return false;
 	buf[n] = '\0';
-	return (true);
+	return true;
 }
 
 long
@@ -100,10 +100,10 @@ process_file(pid_t pid, const char *file, char *buf, size_t size)
 
 	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, file);
 	if ((fd = open(path, O_RDONLY | O_CLOEXEC)) == -1)
-		return (-1);
+		return -1;
 	n = read(fd, buf, size);
 	close(fd);
-	return (n);
+	return n;
 }
 
 size_t
@@ -116,7 +116,7 @@ process_descriptors(pid_t pid, const char *prefix)
 
 	snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
 	if ((dir = opendir(path)) == NULL)
-		return (0);
+		return 0;
 	while ((entry = readdir(dir)) != NULL) {
 		if (entry->d_name[0] == '.')
 			continue;
@@ -127,7 +127,7 @@ process_descriptors(pid_t pid, const char *prefix)
 			n++;
 	}
 	closedir(dir);
-	return (n);
+	return n;
 }
 
 static size_t
@@ -153,7 +153,7 @@ process_scan(int fd, uint64_t from, uint64_t to, const void *bytes, size_t len)
 			kept = len - 1;
 		}
 	}
-	return (found);
+	return found;
 }
 
 size_t
@@ -167,11 +167,11 @@ process_memory_has(pid_t pid, const void *bytes, size_t len)
 
 	snprintf(path, sizeof(path), "/proc/%d/mem", (int)pid);
 	if ((fd = open(path, O_RDONLY | O_CLOEXEC)) == -1)
-		return (SIZE_MAX);
+		return SIZE_MAX;
 	snprintf(path, sizeof(path), "/proc/%d/maps", (int)pid);
 	if ((maps = fopen(path, "re")) == NULL) {
 		close(fd);
-		return (SIZE_MAX);
+		return SIZE_MAX;
 	}
 	while (fgets(line, sizeof(line), maps) != NULL)
 		if (sscanf(line, "%lx-%lx %7s", &from, &to, mode) == 3 &&
@@ -179,7 +179,7 @@ process_memory_has(pid_t pid, const void *bytes, size_t len)
 			found += process_scan(fd, from, to, bytes, len);
 	fclose(maps);
 	close(fd);
-	return (found);
+	return found;
 }
 
 uint64_t
@@ -187,7 +187,7 @@ process_rss(pid_t pid)
 {
 	char buf[64];
 
-	return (process_status(pid, "VmRSS", buf, sizeof(buf))
-		? strtoull(buf, NULL, 10)
-		: 0);
+	return process_status(pid, "VmRSS", buf, sizeof(buf))
+	    ? strtoull(buf, NULL, 10)
+	    : 0;
 }

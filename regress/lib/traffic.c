@@ -54,7 +54,7 @@ traffic_socket(struct net *net, int ns, int domain, int type, int protocol)
 	net_leave(net);
 	if (s == -1)
 		atf_tc_fail("socket: %s", strerror(errno));
-	return (s);
+	return s;
 }
 
 static struct sockaddr_in
@@ -66,7 +66,7 @@ traffic_address(const char *text, uint16_t port)
 	sin.sin_family = AF_INET;
 	sin.sin_port = htons(port);
 	ATF_REQUIRE(inet_pton(AF_INET, text, &sin.sin_addr) == 1);
-	return (sin);
+	return sin;
 }
 
 int
@@ -79,7 +79,7 @@ traffic_udp(struct pod *pod, uint16_t port)
 	setsockopt(s, SOL_SOCKET, SO_BROADCAST, &on, sizeof(on));
 	setsockopt(s, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
 	ATF_REQUIRE(bind(s, (struct sockaddr *)&sin, sizeof(sin)) == 0);
-	return (s);
+	return s;
 }
 
 /* Is there input before this time? */
@@ -89,7 +89,7 @@ traffic_readable(int s, uint64_t end)
 	struct pollfd pfd = {.fd = s, .events = POLLIN};
 	uint64_t now = net_now();
 
-	return (poll(&pfd, 1, now < end ? (int)(end - now) : 0) == 1);
+	return poll(&pfd, 1, now < end ? (int)(end - now) : 0) == 1;
 }
 
 static uint16_t
@@ -104,7 +104,7 @@ traffic_checksum(const uint8_t *data, size_t len)
 		sum += (uint32_t)data[len - 1] << 8;
 	while (sum >> 16 != 0)
 		sum = (sum & 0xffff) + (sum >> 16);
-	return (htons((uint16_t)~sum));
+	return htons((uint16_t)~sum);
 }
 
 static bool
@@ -115,13 +115,13 @@ traffic_is_reply(
 	struct icmphdr icmp;
 
 	if (len < 0 || (size_t)len != ihl + sizeof(icmp) + size)
-		return (false);
+		return false;
 	memcpy(&icmp, packet + ihl, sizeof(icmp));
-	return (icmp.type == ICMP_ECHOREPLY &&
+	return icmp.type == ICMP_ECHOREPLY &&
 	    icmp.un.echo.sequence == sequence &&
 	    (size < WATCH_MARKER_LEN ||
 		memcmp(packet + ihl + sizeof(icmp), WATCH_MARKER,
-		    WATCH_MARKER_LEN) == 0));
+		    WATCH_MARKER_LEN) == 0);
 }
 
 static bool
@@ -161,19 +161,19 @@ traffic_ping(struct pod *from, struct pod *to, size_t size, int discover)
 	}
 	close(s);
 	errno = done ? 0 : cause;
-	return (done);
+	return done;
 }
 
 bool
 pod_pings(struct pod *from, struct pod *to, size_t size)
 {
-	return (traffic_ping(from, to, size, IP_PMTUDISC_DONT));
+	return traffic_ping(from, to, size, IP_PMTUDISC_DONT);
 }
 
 bool
 pod_pings_df(struct pod *from, struct pod *to, size_t size)
 {
-	return (traffic_ping(from, to, size, IP_PMTUDISC_DO));
+	return traffic_ping(from, to, size, IP_PMTUDISC_DO);
 }
 
 bool
@@ -185,8 +185,8 @@ net_pings_all(struct net *net)
 		for (j = 0; j < net->npods; j++)
 			if (i != j &&
 			    !pod_pings(&net->pods[i], &net->pods[j], 56))
-				return (false);
-	return (true);
+				return false;
+	return true;
 }
 
 bool
@@ -208,7 +208,7 @@ pod_sends_udp(struct pod *from, struct pod *to, size_t size)
 	}
 	close(out_s);
 	close(in_s);
-	return (done);
+	return done;
 }
 
 /* The marker, and a byte after it that tells one place from another. */
@@ -218,8 +218,8 @@ traffic_byte(size_t at)
 	size_t i = at % (WATCH_MARKER_LEN + 1);
 
 	if (i == WATCH_MARKER_LEN)
-		return ((uint8_t)(at / (WATCH_MARKER_LEN + 1) * 167 >> 3));
-	return ((uint8_t)WATCH_MARKER[i]);
+		return (uint8_t)(at / (WATCH_MARKER_LEN + 1) * 167 >> 3);
+	return (uint8_t)WATCH_MARKER[i];
 }
 
 static bool
@@ -231,8 +231,8 @@ traffic_read(struct stream *stream)
 	while ((n = recv(stream->s, buf, sizeof(buf), MSG_DONTWAIT)) > 0)
 		for (i = 0; i < n; i++)
 			if (buf[i] != traffic_byte(stream->received++))
-				return (false);
-	return (n == -1 && errno == EAGAIN);
+				return false;
+	return n == -1 && errno == EAGAIN;
 }
 
 static bool
@@ -248,9 +248,9 @@ traffic_write(struct stream *stream)
 		buf[i] = traffic_byte(stream->sent + i);
 	n = send(stream->s, buf, len, MSG_DONTWAIT | MSG_NOSIGNAL);
 	if (n == -1)
-		return (errno == EAGAIN);
+		return errno == EAGAIN;
 	stream->sent += (size_t)n;
-	return (true);
+	return true;
 }
 
 static bool
@@ -271,16 +271,16 @@ traffic_streams(struct stream streams[2])
 			    !more && streams[i].received >= streams[i].bytes;
 		}
 		if (done)
-			return (streams[0].received == streams[0].bytes &&
-			    streams[1].received == streams[1].bytes);
+			return streams[0].received == streams[0].bytes &&
+			    streams[1].received == streams[1].bytes;
 		if (poll(pfd, 2, TCP_WAIT_MS) <= 0)
-			return (false);
+			return false;
 		for (i = 0; i < 2; i++)
 			if (((pfd[i].revents & POLLIN) != 0 &&
 				!traffic_read(&streams[i])) ||
 			    ((pfd[i].revents & POLLOUT) != 0 &&
 				!traffic_write(&streams[i])))
-				return (false);
+				return false;
 	}
 }
 
@@ -310,7 +310,7 @@ pod_exchanges_tcp(struct pod *from, struct pod *to, size_t bytes)
 	}
 	close(streams[0].s);
 	close(listener);
-	return (done);
+	return done;
 }
 
 static int
@@ -327,7 +327,7 @@ traffic_packet_socket(struct pod *pod)
 	net_leave(pod->net);
 	ATF_REQUIRE(bind(s, (struct sockaddr *)&sll, sizeof(sll)) == 0);
 	setsockopt(s, SOL_PACKET, PACKET_AUXDATA, &on, sizeof(on));
-	return (s);
+	return s;
 }
 
 static size_t
@@ -348,7 +348,7 @@ traffic_build_frame(
 	*at++ = (uint8_t)(frame->type >> 8);
 	*at++ = (uint8_t)frame->type;
 	watch_fill(at, frame->size);
-	return ((size_t)(at - buf) + frame->size);
+	return (size_t)(at - buf) + frame->size;
 }
 
 /* The kernel takes a VLAN tag out of the frame and reports it aside. */
@@ -372,16 +372,16 @@ traffic_got_frame(
 	ssize_t n;
 
 	if ((n = recvmsg(s, &msg, MSG_DONTWAIT)) < ETH_HLEN)
-		return (false);
+		return false;
 	if (CMSG_FIRSTHDR(&msg) != NULL) {
 		memcpy(&aux, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof(aux));
 		if ((aux.tp_status & TP_STATUS_VLAN_VALID) != 0)
 			vlan = aux.tp_vlan_tci;
 	}
 	bare.vlan = 0;
-	return (vlan == frame->vlan &&
+	return vlan == frame->vlan &&
 	    (size_t)n == traffic_build_frame(from, &bare, want) &&
-	    memcmp(in, want, (size_t)n) == 0);
+	    memcmp(in, want, (size_t)n) == 0;
 }
 
 bool
@@ -403,7 +403,7 @@ pod_sends_frame(
 		done = traffic_got_frame(in, from, frame);
 	close(in);
 	close(out);
-	return (done);
+	return done;
 }
 
 size_t
@@ -427,7 +427,7 @@ pod_broadcasts(struct pod *from, struct pod *to, size_t count)
 		got += traffic_drain(in);
 	close(in);
 	close(out);
-	return (got);
+	return got;
 }
 
 int
@@ -441,7 +441,7 @@ pod_path_mtu(struct pod *from, struct pod *to)
 	ATF_REQUIRE(connect(s, (struct sockaddr *)&sin, sizeof(sin)) == 0);
 	getsockopt(s, IPPROTO_IP, IP_MTU, &mtu, &len);
 	close(s);
-	return (mtu);
+	return mtu;
 }
 
 size_t
@@ -452,5 +452,5 @@ traffic_drain(int s)
 
 	while (recv(s, buf, sizeof(buf), MSG_DONTWAIT) >= 0)
 		n++;
-	return (n);
+	return n;
 }

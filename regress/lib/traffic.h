@@ -12,6 +12,8 @@
 
 #include "regress/lib/net.h"
 
+#define TRAFFIC_PORT 7777 /* where pods listen */
+
 /* Socket made inside a namespace; fails the test. */
 int traffic_socket(struct net *net, int ns, int domain, int type, int protocol);
 /* UDP socket of a pod, bound to this port; port 0: any. */

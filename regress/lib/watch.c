@@ -51,7 +51,7 @@ watch_start(struct net *net)
 	if (watch->pid == 0)
 		watch_run(s, watch->shared);
 	close(s);
-	return (watch);
+	return watch;
 }
 
 static void
@@ -100,7 +100,7 @@ watch_result(const struct watch *watch)
 	result.clear = atomic_load(&watch->shared->clear);
 	memcpy(result.first, watch->shared->first, sizeof(result.first));
 	result.first[sizeof(result.first) - 1] = '\0';
-	return (result);
+	return result;
 }
 
 void

@@ -32,6 +32,7 @@ weaver_host(struct net *net)
 	struct host *host = net_host(net);
 
 	host->kind = HOST_WEAVER;
+	host->noptions = 0;
 	host_option(host, "name", "%s", host->name);
 	host_option(host, "nickname", "host%d", host->number);
 	host_option(host, "http-addr", "127.0.0.1:%d", WEAVER_HTTP_PORT);
@@ -43,7 +44,7 @@ weaver_host(struct net *net)
 	host_option(host, "log-level", "info");
 	if (host->password[0] != '\0')
 		host_option(host, "password", "%s", host->password);
-	return (host);
+	return host;
 }
 
 void
@@ -82,13 +83,13 @@ weaver_get(struct host *host, const char *path, char *buf, size_t size)
 	if (connect(s, (struct sockaddr *)&sin, sizeof(sin)) == -1 ||
 	    write(s, request, strlen(request)) == -1) {
 		close(s);
-		return (false);
+		return false;
 	}
 	while (len < size - 1 && (n = read(s, buf + len, size - 1 - len)) > 0)
 		len += (size_t)n;
 	buf[len] = '\0';
 	close(s);
-	return (strstr(buf, " 200 OK\r\n") != NULL);
+	return strstr(buf, " 200 OK\r\n") != NULL;
 }
 
 bool
@@ -96,7 +97,7 @@ weaver_answers(struct host *host)
 {
 	static char buf[ANSWER_MAX];
 
-	return (weaver_get(host, "/status", buf, sizeof(buf)));
+	return weaver_get(host, "/status", buf, sizeof(buf));
 }
 
 size_t
@@ -108,7 +109,7 @@ weaver_connections(
 	size_t n = 0;
 
 	if (!weaver_get(host, "/status/connections", buf, sizeof(buf)))
-		return (0);
+		return 0;
 	for (next = buf; (line = strsep(&next, "\n")) != NULL;)
 		if ((strncmp(line, "-> ", 3) == 0 ||
 			strncmp(line, "<- ", 3) == 0) &&
@@ -116,5 +117,5 @@ weaver_connections(
 		    strcmp(is, state) == 0 &&
 		    (other == NULL || strstr(line, other->name) != NULL))
 			n++;
-	return (n);
+	return n;
 }

@@ -1,0 +1,37 @@
+/*
+ * A name that two hosts claim, and a host that dials itself.
+ */
+#include "regress/lib/pair.h"
+
+ATF_TC_WITHOUT_HEAD(twice);
+ATF_TC_BODY(twice, tc)
+{
+	struct pair pair = pair_new(NET_ENCRYPTED);
+
+	host_option(pair.b, "name", "%s", pair.a->name);
+	host_start(pair.a);
+	host_start(pair.b);
+	NET_WAIT(20, host_has_cause(pair.b, "collision"));
+	NET_WAIT(20, host_has_cause(pair.a, "collision"));
+	ATF_CHECK_EQ(0, host_connections(pair.a, "established", NULL));
+	ATF_CHECK_EQ(0, host_connections(pair.b, "established", NULL));
+}
+
+ATF_TC_WITHOUT_HEAD(ourself);
+ATF_TC_BODY(ourself, tc)
+{
+	struct pair pair = pair_new(NET_ENCRYPTED);
+
+	host_peer(pair.a, pair.a->address);
+	pair_start(&pair, PAIR_MTU);
+	NET_WAIT(20, host_has_cause(pair.a, "ourself"));
+	ATF_CHECK_EQ(1, host_connections(pair.a, "established", NULL));
+	net_check(pair.net);
+}
+
+ATF_TP_ADD_TCS(tp)
+{
+	ATF_TP_ADD_TC(tp, twice);
+	ATF_TP_ADD_TC(tp, ourself);
+	return atf_no_error();
+}
