@@ -36,7 +36,8 @@ struct topology_peer {
 	uint64_t		 version;
 	uint16_t		 short_id;
 	bool			 has_short_id;
-	bool			 reached;	/* private to the collector */
+	bool			 reached;	/* private: being collected */
+	bool			 fresh;		/* private: being merged */
 	unsigned		 held;		/* live local connections */
 	char			 nickname[NICKNAME_MAX];	/* unchecked */
 	struct topology_conn	*conns;		/* ascending by peer */
