@@ -33,4 +33,4 @@ if [ $# -eq 2 ]; then
 	fuzz "$2"
 	exit
 fi
-find "$1" -name '*_fuzz' -type f | sort | xargs -n 1 -P 2 "$0" "$1"
+find "$1" -name '*_fuzz' -type f | sort | xargs -n 1 -P 2 regress/fuzz.sh "$1"
