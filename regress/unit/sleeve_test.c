@@ -618,6 +618,28 @@ OVERLAY_TEST(frames, "flooding, learning, unicast, sizes, no cleartext")
 	ATF_CHECK_EQ(0, counter(2, "overlay.drop.bad_special"));
 }
 
+OVERLAY_TEST(stack_fragments, "a trusted stack fragments what has no DF")
+{
+	uint8_t frame[2000], got[2000];
+	size_t len;
+
+	world_start();
+	world_connect(1, 2, true, NULL);
+	ATF_REQUIRE(run_until(both_established, 400));
+	run_for(5000);
+	len = make_ipv4(frame, 1, 0, 1480, false);
+	tap_send(1, frame, len);
+	settle();
+	ATF_REQUIRE_EQ(len, tap_get(2, got, sizeof(got)));
+	ATF_CHECK_EQ(0, memcmp(frame, got, len));
+	/* What is not IPv4 takes the same way. */
+	frame[12] = 0x86;
+	frame[13] = 0xdd;
+	tap_send(1, frame, len);
+	settle();
+	ATF_CHECK_EQ(len, tap_get(2, got, sizeof(got)));
+}
+
 OVERLAY_TEST(aggregation, "frames of one turn share a datagram")
 {
 	uint8_t frame[2000], got[2000];
@@ -977,6 +999,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, establish_encrypted);
 	ATF_TP_ADD_TC(tp, establish_plain);
 	ATF_TP_ADD_TC(tp, frames);
+	ATF_TP_ADD_TC(tp, stack_fragments);
 	ATF_TP_ADD_TC(tp, aggregation);
 	ATF_TP_ADD_TC(tp, silent_hole);
 	ATF_TP_ADD_TC(tp, hole_comes_and_goes);
