@@ -63,8 +63,7 @@ static void	 merge_record(struct topology *, struct topology_peer *,
 static void	 merge_apply(struct merge *, struct topology_update *);
 static const char *merge_records(struct merge *, struct topology_update *);
 static bool	 mark_reached(struct topology *);
-
-RB_PROTOTYPE_STATIC(peer_tree, topology_peer, entry, peer_compare)
+RB_PROTOTYPE(peer_tree, topology_peer, entry, peer_compare);
 
 static int
 peer_compare(const struct topology_peer *a, const struct topology_peer *b)
@@ -72,7 +71,7 @@ peer_compare(const struct topology_peer *a, const struct topology_peer *b)
 	return a->name < b->name ? -1 : a->name > b->name;
 }
 
-RB_GENERATE_STATIC(peer_tree, topology_peer, entry, peer_compare)
+RB_GENERATE(peer_tree, topology_peer, entry, peer_compare);
 
 static struct topology_peer *
 peer_find(const struct topology *topo, uint64_t name)
