@@ -100,7 +100,8 @@ struct connection {
 	struct features		 features;	/* the peer's */
 	bool			 added;		/* to our own peer */
 	bool			 prepared;	/* overlay_stop() is due */
-	bool			 established;
+	bool			 overlay_up;	/* as the overlay says */
+	bool			 established;	/* and announced */
 	bool			 trusted;
 	struct gossip_queue	 queue;
 	size_t			 queued;	/* bytes held by the queue */

@@ -1,0 +1,847 @@
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <sodium.h>
+
+#include "weaved/engine/mesh/mesh_internal.h"
+
+#define ROUTES_IDLE	10	/* ms from a change to the recalculation */
+#define ROUTES_PAUSE	100	/* between two under load */
+#define UPDATE_IDLE	20	/* ms from a change to the announcement */
+#define UPDATE_PAUSE	1000
+#define COLLECT_DELAY	1000
+#define DIAL_PAUSE	50	/* topology news come in flocks */
+#define FOUND_MAX	DIALER_ADDRS_MAX
+#define CONNECTIONS_MAX	4096	/* in any state, also those that end */
+
+struct found {
+	struct endpoint	*addrs;
+	size_t		 count;
+};
+
+static uint32_t	 pick(void *arg, uint32_t bound);
+static uint64_t	 random_id(void);
+static uint64_t	 earlier(uint64_t a, uint64_t b);
+static struct connection *connection_new(struct mesh *mesh, int fd,
+		    struct endpoint local, struct endpoint remote,
+		    bool outbound, uint64_t now);
+static void	 connection_delete(struct mesh *mesh,
+		    struct connection *conn);
+static const char *dial_error(int error, char *buf, size_t size);
+static bool	 half_open(const struct connection *conn);
+static size_t	 half_open_count(const struct mesh *mesh);
+static size_t	 half_open_from(const struct mesh *mesh, uint32_t addr);
+static void	 half_open_evict(struct mesh *mesh, uint64_t now);
+
+static uint64_t	 tick_connections(struct mesh *mesh, uint64_t now);
+static uint64_t	 tick_collect(struct mesh *mesh, uint64_t now);
+static uint64_t	 tick_routes(struct mesh *mesh, uint64_t now);
+static uint64_t	 tick_update(struct mesh *mesh, uint64_t now);
+static uint64_t	 tick_dialer(struct mesh *mesh, uint64_t now);
+static void	 collect(struct mesh *mesh, uint64_t now);
+static struct dialer_held *list_held(const struct mesh *mesh, size_t *count);
+static void	 list_found(const struct mesh *mesh, struct found *found);
+static void	 list_found_of(const struct mesh *mesh,
+		    const struct topology_peer *peer, struct found *found);
+
+static void	 on_watch(void *arg, struct connection *conn, bool read,
+		    bool write);
+static void	 on_kx_start(void *arg, struct connection *conn);
+static void	 on_kx_finish(void *arg, struct connection *conn,
+		    const uint8_t key[MESH_KEY_LEN], const uint8_t *frame,
+		    size_t len);
+static void	 on_kx_cancel(void *arg, struct connection *conn);
+static bool	 on_message(void *arg, struct connection *conn,
+		    const uint8_t *body, size_t len, char *cause, size_t size,
+		    uint64_t now);
+static void	 on_drained(void *arg, struct connection *conn);
+static void	 on_dial(void *arg, uint32_t dial, struct endpoint to,
+		    bool direct);
+static void	 on_resolve(void *arg, uint32_t target, const char *host);
+
+static const struct connection_ops connection_ops = {
+    .watch = on_watch,
+    .kx_start = on_kx_start,
+    .kx_finish = on_kx_finish,
+    .kx_cancel = on_kx_cancel,
+    .features = local_features,
+    .join = local_join,
+    .message = on_message,
+    .drained = on_drained,
+    .ended = local_leave,
+};
+
+static const struct dialer_ops dialer_ops = {
+    .dial = on_dial,
+    .resolve = on_resolve,
+};
+
+RB_GENERATE(connection_tree, connection, entry, connection_compare)
+
+int
+connection_compare(const struct connection *a, const struct connection *b)
+{
+	return (a->id > b->id) - (a->id < b->id);
+}
+
+static uint32_t
+pick(void *arg, uint32_t bound)
+{
+	(void)arg;
+	return randombytes_uniform(bound);
+}
+
+static uint64_t
+random_id(void)
+{
+	uint64_t id;
+
+	randombytes_buf(&id, sizeof(id));
+	return id;
+}
+
+static uint64_t
+earlier(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+struct mesh *
+mesh_new(const struct mesh_conf *conf, const char *overlays, uint64_t uid,
+    const struct mesh_ops *ops, void *arg, uint64_t now)
+{
+	struct mesh *mesh;
+
+	mesh = calloc(1, sizeof(*mesh));
+	if (mesh == NULL)
+		return NULL;
+	mesh->conf = *conf;
+	strlcpy(mesh->overlays, overlays, sizeof(mesh->overlays));
+	mesh->uid = uid;
+	mesh->ops = ops;
+	mesh->arg = arg;
+	mesh->urgent = true;
+	mesh->dial_next = UINT64_MAX;
+	RB_INIT(&mesh->connections);
+	admit_init(&mesh->admit, random_id());
+	mesh->dialer = dialer_new(conf->port, &dialer_ops, mesh);
+	mesh->topology =
+	    topology_new(conf->name, conf->nickname, uid, pick, NULL);
+	mesh->routes = routes_new();
+	if (!gossip_init(&mesh->gossip, now) || mesh->dialer == NULL ||
+	    mesh->topology == NULL || mesh->routes == NULL ||
+	    !routes_compute(mesh->routes, mesh->topology)) {
+		mesh_free(mesh);
+		return NULL;
+	}
+	return mesh;
+}
+
+void
+mesh_free(struct mesh *mesh)
+{
+	struct connection *conn;
+
+	if (mesh == NULL)
+		return;
+	while ((conn = RB_ROOT(&mesh->connections)) != NULL)
+		connection_delete(mesh, conn);
+	gossip_free(&mesh->gossip);
+	nameset_free(&mesh->update);
+	dialer_free(mesh->dialer);
+	routes_free(mesh->routes);
+	topology_free(mesh->topology);
+	free(mesh);
+}
+
+void
+mesh_reconfigure(struct mesh *mesh, const struct mesh_conf *conf,
+    uint64_t now)
+{
+	if (strcmp(mesh->conf.nickname, conf->nickname) != 0) {
+		topology_set_nickname(mesh->topology, conf->nickname);
+		mesh_announce(mesh, PEERNAME_UNKNOWN, now);
+	}
+	mesh->conf = *conf;
+	mesh->dial_news = true;
+	mesh->urgent = true;
+}
+
+struct connection *
+mesh_connection(const struct mesh *mesh, uint32_t id)
+{
+	struct connection_tree tree = mesh->connections;
+	struct connection key;
+
+	key.id = id;
+	return RB_FIND(connection_tree, &tree, &key);
+}
+
+struct connection *
+mesh_connection_to(const struct mesh *mesh, uint64_t peer)
+{
+	struct connection_tree tree = mesh->connections;
+	struct connection *conn;
+
+	RB_FOREACH (conn, connection_tree, &tree) {
+		if (conn->added && conn->features.name == peer)
+			return conn;
+	}
+	return NULL;
+}
+
+size_t
+mesh_held(const struct mesh *mesh)
+{
+	struct connection_tree tree = mesh->connections;
+	struct connection *conn;
+	size_t count = 0;
+
+	RB_FOREACH (conn, connection_tree, &tree)
+		count += conn->added;
+	return count;
+}
+
+void
+mesh_routes_changed(struct mesh *mesh, uint64_t now)
+{
+	mesh->urgent = true;
+	if (mesh->routes_due != 0)
+		return;
+	mesh->routes_due = now + ROUTES_IDLE;
+	if (mesh->routes_due < mesh->routes_last + ROUTES_PAUSE)
+		mesh->routes_due = mesh->routes_last + ROUTES_PAUSE;
+}
+
+void
+mesh_collect_later(struct mesh *mesh, uint64_t now)
+{
+	mesh->urgent = true;
+	if (mesh->gc_due == 0)
+		mesh->gc_due = now + COLLECT_DELAY;
+}
+
+void
+mesh_announce(struct mesh *mesh, uint64_t peer, uint64_t now)
+{
+	mesh->urgent = true;
+	nameset_add(&mesh->update, mesh->conf.name);
+	if (peer != PEERNAME_UNKNOWN)
+		nameset_add(&mesh->update, peer);
+	if (mesh->update_due != 0)
+		return;
+	mesh->update_due = now + UPDATE_IDLE;
+	if (mesh->update_last != 0 &&
+	    mesh->update_due < mesh->update_last + UPDATE_PAUSE)
+		mesh->update_due = mesh->update_last + UPDATE_PAUSE;
+}
+
+int
+mesh_target_add(struct mesh *mesh, uint32_t target, const char *text,
+    uint64_t now)
+{
+	mesh->dial_news = true;
+	mesh->urgent = true;
+	return dialer_target_add(mesh->dialer, target, text, now);
+}
+
+void
+mesh_target_remove(struct mesh *mesh, uint32_t target)
+{
+	mesh->dial_news = true;
+	mesh->urgent = true;
+	dialer_target_remove(mesh->dialer, target);
+}
+
+void
+mesh_redial(struct mesh *mesh, struct endpoint at, uint64_t now)
+{
+	mesh->dial_news = true;
+	mesh->urgent = true;
+	dialer_redial(mesh->dialer, at, PEERNAME_UNKNOWN, 0, now);
+}
+
+static const char *
+dial_error(int error, char *buf, size_t size)
+{
+	if (error == ETIMEDOUT)
+		return "timeout";
+	strlcpy(buf, strerror(error), size);
+	buf[0] = (char)tolower((unsigned char)buf[0]);
+	return buf;
+}
+
+void
+mesh_dialled(struct mesh *mesh, uint32_t dial, int fd, struct endpoint local,
+    int error, uint64_t now)
+{
+	struct connection *conn;
+	struct endpoint at;
+	char buf[128], text[ENDPOINT_STRLEN];
+
+	mesh->dial_news = true;
+	mesh->urgent = true;
+	if (!dialer_address(mesh->dialer, dial, &at)) {
+		if (fd != -1)
+			close(fd);
+		return;
+	}
+	if (error != 0 || fd == -1) {
+		dial_error(error, buf, sizeof(buf));
+		log_info("->[%s] error during connection attempt: %s",
+		    endpoint_format(at, text),
+		    dial_error(error, buf, sizeof(buf)));
+		dialer_ended(mesh->dialer, dial,
+		    dial_error(error, buf, sizeof(buf)), false, now);
+		if (fd != -1)
+			close(fd);
+		return;
+	}
+	conn = connection_new(mesh, fd, local, at, true, now);
+	if (conn == NULL) {
+		dialer_ended(mesh->dialer, dial, "out of memory", false, now);
+		return;
+	}
+	conn->dial = dial;
+	connection_start(conn, now);
+}
+
+void
+mesh_resolved(struct mesh *mesh, uint32_t target, const uint32_t *addrs,
+    size_t naddrs, const char *error, uint64_t now)
+{
+	dialer_resolved(mesh->dialer, target, addrs, naddrs, error, now);
+	mesh->dial_news = true;
+	mesh->urgent = true;
+}
+
+/* Takes fd over, also on failure. */
+static struct connection *
+connection_new(struct mesh *mesh, int fd, struct endpoint local,
+    struct endpoint remote, bool outbound, uint64_t now)
+{
+	struct connection *conn;
+
+	conn = calloc(1, sizeof(*conn));
+	if (conn == NULL) {
+		close(fd);
+		return NULL;
+	}
+	do {
+		conn->id = ++mesh->last_id;
+	} while (conn->id == 0 || mesh_connection(mesh, conn->id) != NULL);
+	conn->fd = fd;
+	conn->ops = &connection_ops;
+	conn->arg = mesh;
+	conn->local = local;
+	conn->remote = remote;
+	conn->outbound = outbound;
+	conn->encrypted = mesh->conf.encrypted;
+	conn->listen_first = mesh->conf.listen_first;
+	conn->conn_id = random_id();
+	conn->since = now;
+	TAILQ_INIT(&conn->queue);
+	RB_INSERT(connection_tree, &mesh->connections, conn);
+	mesh->urgent = true;
+	return conn;
+}
+
+static void
+connection_delete(struct mesh *mesh, struct connection *conn)
+{
+	RB_REMOVE(connection_tree, &mesh->connections, conn);
+	mesh->ops->watch(mesh->arg, conn->id, conn->fd, false, false);
+	gossip_queue_free(conn);
+	connection_close(conn);
+	free(conn);
+}
+
+/* Accepted and in a place that a stranger can fill. */
+static bool
+half_open(const struct connection *conn)
+{
+	return !conn->outbound && conn->state != CONNECTION_UP &&
+	    conn->state != CONNECTION_DEAD;
+}
+
+static size_t
+half_open_count(const struct mesh *mesh)
+{
+	struct connection_tree tree = mesh->connections;
+	struct connection *conn;
+	size_t count = 0;
+
+	RB_FOREACH (conn, connection_tree, &tree)
+		count += half_open(conn);
+	return count;
+}
+
+static size_t
+half_open_from(const struct mesh *mesh, uint32_t addr)
+{
+	struct connection_tree tree = mesh->connections;
+	struct connection *conn;
+	size_t count = 0;
+
+	RB_FOREACH (conn, connection_tree, &tree)
+		count += half_open(conn) && conn->remote.addr == addr;
+	return count;
+}
+
+/*
+ * A random one of the address that holds most goes: an honest peer has one,
+ * and that for milliseconds.
+ */
+static void
+half_open_evict(struct mesh *mesh, uint64_t now)
+{
+	struct connection *conn, *victim = NULL;
+	size_t count, most = 0;
+	uint32_t ties = 0;
+
+	RB_FOREACH (conn, connection_tree, &mesh->connections) {
+		if (!half_open(conn))
+			continue;
+		count = half_open_from(mesh, conn->remote.addr);
+		if (count < most)
+			continue;
+		if (count > most)
+			ties = 0;
+		most = count;
+		if (randombytes_uniform(++ties) == 0)
+			victim = conn;
+	}
+	if (victim == NULL)
+		return;
+	connection_end(victim, now, "too many connections in the handshake");
+	victim->state = CONNECTION_DEAD;
+	mesh->refused++;
+}
+
+bool
+mesh_may_accept(struct mesh *mesh, uint64_t now)
+{
+	struct connection *conn;
+	size_t count = 0;
+
+	(void)now;
+	RB_FOREACH (conn, connection_tree, &mesh->connections)
+		count++;
+	return count < CONNECTIONS_MAX;
+}
+
+void
+mesh_accepted(struct mesh *mesh, int fd, struct endpoint local,
+    struct endpoint remote, uint64_t now)
+{
+	struct connection *conn;
+	char at[ENDPOINT_STRLEN];
+	uint32_t suppressed;
+
+	if (!admit_allow(&mesh->admit, remote.addr, now)) {
+		mesh->refused++;
+		if (log_limit_pass(&mesh->log_refused, now, &suppressed))
+			log_warn("->[%s] refused: too many connections "
+				 "(%u more)",
+			    endpoint_format(remote, at), suppressed);
+		close(fd);
+		return;
+	}
+	if (half_open_count(mesh) >= MESH_HALF_OPEN_MAX)
+		half_open_evict(mesh, now);
+	conn = connection_new(mesh, fd, local, remote, false, now);
+	if (conn == NULL)
+		return;
+	log_debug("->[%s] connection accepted", endpoint_format(remote, at));
+	connection_start(conn, now);
+}
+
+void
+mesh_readable(struct mesh *mesh, uint32_t conn, uint64_t now)
+{
+	struct connection *found;
+
+	found = mesh_connection(mesh, conn);
+	if (found == NULL)
+		return;
+	mesh->urgent = true;
+	connection_readable(found, now);
+}
+
+void
+mesh_writable(struct mesh *mesh, uint32_t conn, uint64_t now)
+{
+	struct connection *found;
+
+	found = mesh_connection(mesh, conn);
+	if (found == NULL)
+		return;
+	mesh->urgent = true;
+	connection_writable(found, now);
+}
+
+void
+mesh_kx_started(struct mesh *mesh, uint32_t conn, uint32_t handle,
+    const uint8_t key[MESH_KEY_LEN], const char *error, uint64_t now)
+{
+	struct connection *found;
+
+	found = mesh_connection(mesh, conn);
+	if (found != NULL && found->state == CONNECTION_KEY) {
+		mesh->urgent = true;
+		connection_kx_started(found, handle, key, error, now);
+	} else if (error == NULL) {
+		mesh->ops->kx_cancel(mesh->arg, conn, handle);
+	}
+}
+
+void
+mesh_kx_finished(struct mesh *mesh, uint32_t conn,
+    const uint8_t key[MESH_KEY_LEN], const char *error, uint64_t now)
+{
+	struct connection *found;
+
+	found = mesh_connection(mesh, conn);
+	if (found == NULL)
+		return;
+	mesh->urgent = true;
+	connection_kx_finished(found, key, error, now);
+}
+
+uint64_t
+mesh_tick(struct mesh *mesh, uint64_t now)
+{
+	uint64_t next;
+
+	if (!mesh->urgent && now < mesh->next)
+		return mesh->next;
+	mesh->urgent = false;
+	next = tick_connections(mesh, now);
+	next = earlier(next, tick_collect(mesh, now));
+	next = earlier(next, tick_routes(mesh, now));
+	next = earlier(next, tick_update(mesh, now));
+	next = earlier(next, gossip_tick(mesh, now));
+	next = earlier(next, tick_dialer(mesh, now));
+	mesh->next = next;
+	return mesh->urgent ? now : next;
+}
+
+static uint64_t
+tick_connections(struct mesh *mesh, uint64_t now)
+{
+	struct connection *conn, *other;
+	uint64_t next = UINT64_MAX;
+
+	RB_FOREACH (conn, connection_tree, &mesh->connections) {
+		if (conn->overlay_up && !conn->established)
+			local_established(mesh, conn, now);
+		next = earlier(next, connection_tick(conn, now));
+	}
+	RB_FOREACH_SAFE (conn, connection_tree, &mesh->connections, other) {
+		if (conn->state == CONNECTION_DEAD)
+			connection_delete(mesh, conn);
+	}
+	return next;
+}
+
+static uint64_t
+tick_collect(struct mesh *mesh, uint64_t now)
+{
+	if (mesh->gc_due == 0)
+		return UINT64_MAX;
+	if (now < mesh->gc_due)
+		return mesh->gc_due;
+	mesh->gc_due = 0;
+	collect(mesh, now);
+	return UINT64_MAX;
+}
+
+static void
+collect(struct mesh *mesh, uint64_t now)
+{
+	char name[PEERNAME_STRLEN];
+	uint64_t *removed;
+	size_t i, n;
+
+	n = topology_collect(mesh->topology, &removed);
+	for (i = 0; i < n; i++) {
+		log_info("Removed unreachable peer %s",
+		    peername_format(removed[i], name));
+		mesh->ops->overlay_peer_gone(mesh->arg, removed[i]);
+	}
+	free(removed);
+	if (n == 0)
+		return;
+	mesh_routes_changed(mesh, now);
+	if (topology_settle_short_id(mesh->topology))
+		mesh_announce(mesh, PEERNAME_UNKNOWN, now);
+}
+
+static uint64_t
+tick_routes(struct mesh *mesh, uint64_t now)
+{
+	if (mesh->routes_due == 0)
+		return UINT64_MAX;
+	if (now < mesh->routes_due)
+		return mesh->routes_due;
+	mesh->routes_due = 0;
+	mesh->routes_last = now;
+	routes_compute(mesh->routes, mesh->topology);
+	gossip_routed(mesh);
+	return UINT64_MAX;
+}
+
+static uint64_t
+tick_update(struct mesh *mesh, uint64_t now)
+{
+	if (mesh->update_due == 0)
+		return UINT64_MAX;
+	if (now < mesh->update_due)
+		return mesh->update_due;
+	mesh->update_due = 0;
+	mesh->update_last = now;
+	gossip_send_names(mesh, &mesh->update);
+	nameset_free(&mesh->update);
+	return UINT64_MAX;
+}
+
+static struct dialer_held *
+list_held(const struct mesh *mesh, size_t *count)
+{
+	struct connection_tree tree = mesh->connections;
+	struct dialer_held *held;
+	struct connection *conn;
+	size_t n = 0;
+
+	RB_FOREACH (conn, connection_tree, &tree)
+		n++;
+	held = calloc(n + 1, sizeof(*held));
+	*count = 0;
+	if (held == NULL)
+		return NULL;
+	RB_FOREACH (conn, connection_tree, &tree) {
+		if (!connection_live(conn))
+			continue;
+		held[*count].remote = conn->remote;
+		held[*count].outbound = conn->outbound;
+		if (conn->added)
+			held[*count].peer = conn->features.name;
+		(*count)++;
+	}
+	return held;
+}
+
+static void
+list_found_of(const struct mesh *mesh, const struct topology_peer *peer,
+    struct found *found)
+{
+	const struct topology_conn *conn;
+	struct endpoint at;
+	size_t i;
+
+	for (i = 0; i < peer->nconns && found->count < FOUND_MAX; i++) {
+		conn = &peer->conns[i];
+		if (conn->peer == mesh->conf.name ||
+		    topology_conn_find(topology_self(mesh->topology),
+		        conn->peer) != NULL ||
+		    !endpoint_parse(conn->addr, &at))
+			continue;
+		if (!conn->outbound || at.port == 0)
+			at.port = mesh->conf.port;
+		found->addrs[found->count++] = at;
+	}
+}
+
+/* Discovery: where other peers reach each other we may reach them too. */
+static void
+list_found(const struct mesh *mesh, struct found *found)
+{
+	const struct topology_peer *peer;
+
+	found->count = 0;
+	found->addrs = NULL;
+	if (!mesh->conf.discovery)
+		return;
+	found->addrs = calloc(FOUND_MAX, sizeof(*found->addrs));
+	if (found->addrs == NULL)
+		return;
+	for (peer = topology_first(mesh->topology); peer != NULL;
+	     peer = topology_next(peer)) {
+		if (peer->name != mesh->conf.name)
+			list_found_of(mesh, peer, found);
+	}
+}
+
+static uint64_t
+tick_dialer(struct mesh *mesh, uint64_t now)
+{
+	struct dialer_view view = {.limit = mesh->conf.limit};
+	struct dialer_held *held;
+	struct found found;
+
+	if (now < mesh->dial_next && !mesh->dial_news)
+		return mesh->dial_next;
+	if (mesh->dial_last != 0 && now < mesh->dial_last + DIAL_PAUSE &&
+	    now < mesh->dial_next)
+		return earlier(mesh->dial_next, mesh->dial_last + DIAL_PAUSE);
+	mesh->dial_news = false;
+	mesh->dial_last = now;
+	held = list_held(mesh, &view.nheld);
+	list_found(mesh, &found);
+	view.held = held;
+	view.found = found.addrs;
+	view.nfound = found.count;
+	view.full = mesh->conf.limit != 0 &&
+	    mesh_held(mesh) >= mesh->conf.limit;
+	mesh->dial_next = dialer_run(mesh->dialer, &view, now);
+	free(held);
+	free(found.addrs);
+	return mesh->dial_next;
+}
+
+void
+mesh_overlay_send(struct mesh *mesh, uint32_t conn, uint8_t tag,
+    const uint8_t *body, size_t len, uint64_t now)
+{
+	struct connection *found;
+
+	(void)now;
+	found = mesh_connection(mesh, conn);
+	if (found == NULL)
+		return;
+	mesh->urgent = true;
+	connection_send(found, tag, body, len);
+}
+
+void
+mesh_overlay_established(struct mesh *mesh, uint32_t conn, uint64_t now)
+{
+	struct connection *found;
+
+	(void)now;
+	found = mesh_connection(mesh, conn);
+	if (found == NULL)
+		return;
+	mesh->urgent = true;
+	found->overlay_up = true;
+}
+
+void
+mesh_overlay_failed(struct mesh *mesh, uint32_t conn, const char *cause,
+    uint64_t now)
+{
+	struct connection *found;
+
+	(void)now;
+	found = mesh_connection(mesh, conn);
+	if (found == NULL)
+		return;
+	mesh->urgent = true;
+	connection_doom(found, "%s", cause);
+}
+
+bool
+mesh_peer_known(const struct mesh *mesh, uint64_t peer)
+{
+	return topology_find(mesh->topology, peer) != NULL;
+}
+
+uint64_t
+mesh_next_hop(const struct mesh *mesh, uint64_t peer)
+{
+	return routes_unicast(mesh->routes, ROUTES_ESTABLISHED, peer);
+}
+
+size_t
+mesh_broadcast_hops(const struct mesh *mesh, uint64_t source,
+    const uint64_t **hops)
+{
+	return routes_broadcast(mesh->routes, ROUTES_ESTABLISHED, source,
+	    hops);
+}
+
+static void
+on_watch(void *arg, struct connection *conn, bool read, bool write)
+{
+	struct mesh *mesh = arg;
+
+	mesh->ops->watch(mesh->arg, conn->id, conn->fd, read, write);
+}
+
+static void
+on_kx_start(void *arg, struct connection *conn)
+{
+	struct mesh *mesh = arg;
+
+	mesh->ops->kx_start(mesh->arg, conn->id);
+}
+
+static void
+on_kx_finish(void *arg, struct connection *conn,
+    const uint8_t key[MESH_KEY_LEN], const uint8_t *frame, size_t len)
+{
+	struct mesh *mesh = arg;
+
+	mesh->ops->kx_finish(mesh->arg, conn->id, conn->handle, key,
+	    conn->outbound, frame, len);
+}
+
+static void
+on_kx_cancel(void *arg, struct connection *conn)
+{
+	struct mesh *mesh = arg;
+
+	mesh->ops->kx_cancel(mesh->arg, conn->id, conn->handle);
+}
+
+static bool
+on_message(void *arg, struct connection *conn, const uint8_t *body,
+    size_t len, char *cause, size_t size, uint64_t now)
+{
+	struct mesh *mesh = arg;
+
+	switch (body[0]) {
+	case WIRE_ESTABLISHED:
+	case WIRE_FRAGMENTATION:
+	case WIRE_PMTU:
+	case WIRE_OVERLAY:
+		mesh->ops->overlay_control(mesh->arg, conn->id, body[0],
+		    body + 1, len - 1, now);
+		return true;
+	case WIRE_GOSSIP:
+	case WIRE_GOSSIP_UNICAST:
+	case WIRE_GOSSIP_BROADCAST:
+		return gossip_receive(mesh, conn, body, len, cause, size,
+		    now);
+	default:
+		return true;
+	}
+}
+
+static void
+on_drained(void *arg, struct connection *conn)
+{
+	gossip_drain(arg, conn);
+}
+
+static void
+on_dial(void *arg, uint32_t dial, struct endpoint to, bool direct)
+{
+	struct mesh *mesh = arg;
+	char at[ENDPOINT_STRLEN];
+
+	log_info("->[%s] attempting connection", endpoint_format(to, at));
+	mesh->ops->dial(mesh->arg, dial, to, direct);
+}
+
+static void
+on_resolve(void *arg, uint32_t target, const char *host)
+{
+	struct mesh *mesh = arg;
+
+	mesh->ops->resolve(mesh->arg, target, host);
+}
