@@ -43,7 +43,7 @@ static const char *const engine_calls[] = {
 	CALLS_COMMON, CALLS_SANITIZE
 	"accept4",		/* neighbours */
 	"getsockname",		/* the local address of an accepted one */
-	"recvfrom",		/* datagrams */
+	"sendto", "recvfrom",	/* neighbours, datagrams */
 	"shutdown",		/* end a handshake without losing its last frame */
 	NULL
 };
