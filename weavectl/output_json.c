@@ -119,7 +119,7 @@ json_connection(const struct report *report, const void *data)
 	char info[TEXT_INFO_MAX];
 	json_t *object, *retry = json_null();
 
-	text_info(row, report->status.encryption, report->now, info);
+	text_info(row, report->status.encryption, false, report->now, info);
 	if (row->retry_in == CTL_RETRY_NEVER)
 		retry = json_string("never");
 	else if (row->state == CTL_FAILED || row->retry_in > 0)

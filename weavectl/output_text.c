@@ -164,8 +164,8 @@ text_connections(const struct report *report, FILE *out)
 		    rows[i].outbound ? "->" : "<-",
 		    text_clean(rows[i].address, address),
 		    text_state(rows[i].state),
-		    text_info(&rows[i], report->status.encryption, report->now,
-			info));
+		    text_info(&rows[i], report->status.encryption, true,
+		    report->now, info));
 }
 
 static void

@@ -10,6 +10,7 @@ static void text_append(char *, size_t, const char *, ...)
 static void text_append_item(char *, size_t, const char *, ...)
     __attribute__((format(printf, 3, 4)));
 static void text_append_peer(char *, const struct ctl_connection *, bool);
+static void text_append_attributes(char *, const struct ctl_connection *);
 static void text_append_times(char *, const struct ctl_connection *, time_t);
 
 const char *
@@ -134,6 +135,11 @@ text_append_peer(char *buf, const struct ctl_connection *row, bool encryption)
 	    row->overlay[0] == '\0' ? "none"
 				    : text_clean(row->overlay, overlay),
 	    text_peer(row->peer, row->nickname, peer));
+}
+
+static void
+text_append_attributes(char *buf, const struct ctl_connection *row)
+{
 	if (row->encrypted)
 		text_append(buf, TEXT_INFO_MAX, " encrypted=true");
 	if (row->mtu != 0)
@@ -158,14 +164,16 @@ text_append_times(char *buf, const struct ctl_connection *row, time_t now)
 }
 
 const char *
-text_info(const struct ctl_connection *row, bool encryption, time_t now,
-    char buf[TEXT_INFO_MAX])
+text_info(const struct ctl_connection *row, bool encryption, bool attributes,
+    time_t now, char buf[TEXT_INFO_MAX])
 {
 	char clean[TEXT_CLEAN_MAX];
 
 	buf[0] = '\0';
 	if (row->has_peer)
 		text_append_peer(buf, row, encryption);
+	if (row->has_peer && attributes)
+		text_append_attributes(buf, row);
 	if (row->state == CTL_ESTABLISHED)
 		return buf;
 	if (row->cause[0] != '\0')

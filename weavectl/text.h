@@ -30,10 +30,11 @@ const char	*text_age(uint64_t seconds, char buf[TEXT_AGE_MAX]);
 const char	*text_state(uint32_t state);
 /*
  * What is behind the state: overlay and peer, or cause and next try. With
- * encryption (a password is set) says whether frames travel encrypted.
+ * encryption (a password is set) says whether frames travel encrypted; with
+ * attributes "mtu=1414" and the like follow the peer.
  */
 const char	*text_info(const struct ctl_connection *row, bool encryption,
-		    time_t now, char buf[TEXT_INFO_MAX]);
+		    bool attributes, time_t now, char buf[TEXT_INFO_MAX]);
 const char	*text_subnet(const struct ctl_subnet *row,
 		    char buf[SUBNET_STRLEN]);
 
