@@ -51,7 +51,7 @@ name_groups(const char **text, uint8_t *groups, int max)
 		if (name_group(text, &groups[n]) == 0)
 			return n == 0 ? 0 : -1;
 		n++;
-		if (**text != ':' || (*text)[1] == ':')
+		if (n == max || **text != ':' || (*text)[1] == ':')
 			break;
 		(*text)++;
 	}
