@@ -1,3 +1,5 @@
+#define LIBBSD_OPENBSD_VIS	/* strnvis(3) with the arguments of OpenBSD */
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
