@@ -22,7 +22,7 @@ struct client_link {
 static uint64_t client_now(void);
 static int client_fail(char *, const char *, ...)
     __attribute__((format(printf, 2, 3)));
-static int client_connect(const char *, char *);
+static int client_connect(const char *, int, char *);
 static int client_explain(const char *, int, char *);
 static int client_wait(struct client_link *, uint64_t, char *);
 static int client_next(struct client_link *, uint64_t, struct imsg *, char *);
@@ -80,19 +80,24 @@ client_explain(const char *path, int code, char *error)
 }
 
 static int
-client_connect(const char *path, char *error)
+client_connect(const char *path, int timeout_ms, char *error)
 {
 	struct sockaddr_un sun = {.sun_family = AF_UNIX};
+	struct timeval limit = {
+	    .tv_sec = timeout_ms / 1000, .tv_usec = timeout_ms % 1000 * 1000};
 	int fd, code;
 
 	if (strlcpy(sun.sun_path, path, sizeof(sun.sun_path)) >=
 	    sizeof(sun.sun_path))
 		return client_fail(
 		    error, "the socket's path is too long: %s", path);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd == -1)
 		return client_fail(error, "socket: %s", strerror(errno));
-	if (connect(fd, (struct sockaddr *)&sun, sizeof(sun)) == -1) {
+	/* While others wait to be accepted connect(2) waits with them. */
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) ==
+		-1 ||
+	    connect(fd, (struct sockaddr *)&sun, sizeof(sun)) == -1) {
 		code = errno;
 		close(fd);
 		return client_explain(path, code, error);
@@ -214,7 +219,7 @@ client_open(const char *path, int timeout_ms, char error[CLIENT_ERROR_MAX])
 	struct client_link *link;
 	int fd;
 
-	if ((fd = client_connect(path, error)) == -1)
+	if ((fd = client_connect(path, timeout_ms, error)) == -1)
 		return NULL;
 	if ((link = calloc(1, sizeof(*link))) == NULL ||
 	    (link->buf = imsgbuf_new(fd)) == NULL) {

@@ -24,7 +24,7 @@ static int show(
     struct client_link *, const struct command *, const struct output *);
 static int act(struct client_link *, uint32_t, const void *, size_t);
 static int act_targets(struct client_link *, uint32_t, char *const *);
-static int act_log_level(struct client_link *, const char *);
+static bool parse_log_level(const char *, struct ctl_log_level *);
 
 static const struct option long_options[] = {
     {"help", no_argument, NULL, 'h'},
@@ -128,30 +128,34 @@ act_targets(struct client_link *link, uint32_t request, char *const *peers)
 	return result;
 }
 
-static int
-act_log_level(struct client_link *link, const char *text)
+/* False, with a complaint, if the level is none. */
+static bool
+parse_log_level(const char *text, struct ctl_log_level *message)
 {
-	struct ctl_log_level message;
 	int level = log_parse_level(text);
 
 	if (level == -1) {
 		complain("no such log level: %.32s "
 			 "(debug, info, warning, error)",
 		    text);
-		return EXIT_USAGE;
+		return false;
 	}
-	message.level = (uint32_t)level;
-	return act(link, CTL_LOG_LEVEL, &message, sizeof(message));
+	message->level = (uint32_t)level;
+	return true;
 }
 
 static int
 run(const struct command *command, char *const *arguments,
     const struct output *output, const char *path)
 {
+	struct ctl_log_level level = {0};
 	struct client_link *link;
 	char error[CLIENT_ERROR_MAX];
 	int result;
 
+	if (command->request == CTL_LOG_LEVEL &&
+	    !parse_log_level(arguments[0], &level))
+		return EXIT_USAGE;
 	if ((link = client_open(path, CLIENT_TIMEOUT_MS, error)) == NULL) {
 		complain("%s", error);
 		return EXIT_FAILED;
@@ -165,7 +169,7 @@ run(const struct command *command, char *const *arguments,
 		result = act_targets(link, command->request, arguments);
 		break;
 	case CTL_LOG_LEVEL:
-		result = act_log_level(link, arguments[0]);
+		result = act(link, CTL_LOG_LEVEL, &level, sizeof(level));
 		break;
 	default:
 		result = act(link, command->request, NULL, 0);

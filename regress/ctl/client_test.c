@@ -18,9 +18,9 @@
 #include "common/imsg.h"
 #include "weavectl/client.h"
 
-#define SOCKET		"ctl.sock"
-#define PATIENCE_MS	10000
-#define SHORT_MS	1000
+#define SOCKET "ctl.sock"
+#define PATIENCE_MS 10000
+#define SHORT_MS 1000
 
 typedef void (*serve)(int fd);
 
@@ -36,7 +36,7 @@ static void check_ask(serve, int, const char *);
 static int
 listen_socket(void)
 {
-	struct sockaddr_un sun = { AF_UNIX, SOCKET };
+	struct sockaddr_un sun = {AF_UNIX, SOCKET};
 	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
 
 	unlink(SOCKET);
@@ -77,8 +77,8 @@ daemon_stop(pid_t pid)
 static void
 put(int fd, uint32_t type, uint32_t id, const void *data, size_t len)
 {
-	const struct imsg_hdr hdr = { type, (uint32_t)(sizeof(hdr) + len), id,
-		0 };
+	const struct imsg_hdr hdr = {
+	    type, (uint32_t)(sizeof(hdr) + len), id, 0};
 
 	if (write(fd, &hdr, sizeof(hdr)) != (ssize_t)sizeof(hdr) ||
 	    (len > 0 && write(fd, data, len) != (ssize_t)len))
@@ -104,7 +104,7 @@ take(int fd)
 static uint32_t
 greet(int fd)
 {
-	const struct ctl_hello hello = { .version = CTL_VERSION };
+	const struct ctl_hello hello = {.version = CTL_VERSION};
 
 	put(fd, CTL_HELLO, take(fd), &hello, sizeof(hello));
 	return take(fd);
@@ -113,8 +113,9 @@ greet(int fd)
 static void
 serve_other_version(int fd)
 {
-	const struct ctl_end end = { 1, "the client speaks control protocol "
-		"1, weaved 9.0 speaks 2" };
+	const struct ctl_end end = {1,
+	    "the client speaks control protocol "
+	    "1, weaved 9.0 speaks 2"};
 
 	put(fd, CTL_END, take(fd), &end, sizeof(end));
 }
@@ -122,7 +123,7 @@ serve_other_version(int fd)
 static void
 serve_other_hello(int fd)
 {
-	const struct ctl_hello hello = { .version = CTL_VERSION + 1 };
+	const struct ctl_hello hello = {.version = CTL_VERSION + 1};
 
 	put(fd, CTL_HELLO, take(fd), &hello, sizeof(hello));
 	take(fd);
@@ -156,7 +157,7 @@ serve_garbage(int fd)
 static void
 serve_middle(int fd)
 {
-	const struct ctl_target row = { "host" };
+	const struct ctl_target row = {"host"};
 	uint32_t id = greet(fd);
 
 	put(fd, CTL_TARGET, id, &row, sizeof(row));
@@ -165,7 +166,7 @@ serve_middle(int fd)
 static void
 serve_half(int fd)
 {
-	const struct imsg_hdr hdr = { CTL_TARGET, IMSG_MAX, greet(fd), 0 };
+	const struct imsg_hdr hdr = {CTL_TARGET, IMSG_MAX, greet(fd), 0};
 
 	if (write(fd, &hdr, sizeof(hdr)) == -1)
 		_exit(0);
@@ -174,7 +175,7 @@ serve_half(int fd)
 static void
 serve_endless(int fd)
 {
-	const struct ctl_connection row = { .state = CTL_FAILED };
+	const struct ctl_connection row = {.state = CTL_FAILED};
 	uint32_t id = greet(fd);
 
 	for (;;)
@@ -184,7 +185,7 @@ serve_endless(int fd)
 static void
 serve_trickle(int fd)
 {
-	const struct ctl_subnet row = { 0, 0 };
+	const struct ctl_subnet row = {0, 0};
 	uint32_t id = greet(fd);
 
 	for (;;) {
@@ -196,7 +197,7 @@ serve_trickle(int fd)
 static void
 serve_order(int fd)
 {
-	const struct ctl_peer_connection row = { .peer = 1 };
+	const struct ctl_peer_connection row = {.peer = 1};
 	uint32_t id = greet(fd);
 
 	put(fd, CTL_PEER_CONNECTION, id, &row, sizeof(row));
@@ -206,7 +207,7 @@ serve_order(int fd)
 static void
 serve_not_asked(int fd)
 {
-	const struct ctl_target row = { "host" };
+	const struct ctl_target row = {"host"};
 	uint32_t id = greet(fd);
 
 	put(fd, CTL_TARGET, id + 1, &row, sizeof(row));
@@ -216,7 +217,7 @@ serve_not_asked(int fd)
 static void
 serve_size(int fd)
 {
-	const struct ctl_status row = { .peers = 1 };
+	const struct ctl_status row = {.peers = 1};
 	uint32_t id = greet(fd);
 
 	put(fd, CTL_STATUS, id, &row, sizeof(row) - 1);
@@ -237,7 +238,7 @@ serve_unterminated(int fd)
 static void
 serve_refusal(int fd)
 {
-	const struct ctl_end end = { 1, "permission \033[2Jdenied" };
+	const struct ctl_end end = {1, "permission \033[2Jdenied"};
 	uint32_t id = greet(fd);
 
 	put(fd, CTL_END, id, &end, sizeof(end));
@@ -247,8 +248,8 @@ serve_refusal(int fd)
 static void
 serve_answer(int fd)
 {
-	const struct ctl_target row = { "host" };
-	const struct ctl_end end = { 0 };
+	const struct ctl_target row = {"host"};
+	const struct ctl_end end = {0};
 	uint32_t id = greet(fd);
 
 	put(fd, CTL_TARGET, id, &row, sizeof(row));
@@ -273,16 +274,16 @@ check_open(serve function, int timeout, const char *text)
 static void
 check_ask(serve function, int timeout, const char *text)
 {
-	const struct ctl_show show = { CTL_SHOW_ALL };
-	struct report report = { .now = 0 };
+	const struct ctl_show show = {CTL_SHOW_ALL};
+	struct report report = {.now = 0};
 	char error[CLIENT_ERROR_MAX] = "";
 	pid_t pid = daemon_start(function);
 	struct client_link *link;
 
 	link = client_open(SOCKET, timeout, error);
 	ATF_REQUIRE_MSG(link != NULL, "%s", error);
-	ATF_CHECK_EQ(-1, client_ask(link, CTL_SHOW, &show, sizeof(show),
-	    &report, error));
+	ATF_CHECK_EQ(-1,
+	    client_ask(link, CTL_SHOW, &show, sizeof(show), &report, error));
 	ATF_CHECK_STREQ(text, error);
 	report_free(&report);
 	client_close(link);
@@ -295,12 +296,12 @@ ATF_TC_BODY(nobody, tc)
 	char error[CLIENT_ERROR_MAX], path[200];
 
 	ATF_CHECK(client_open("missing.sock", 1000, error) == NULL);
-	ATF_CHECK_STREQ("weaved is not running (no socket missing.sock)",
-	    error);
+	ATF_CHECK_STREQ(
+	    "weaved is not running (no socket missing.sock)", error);
 	close(listen_socket());
 	ATF_CHECK(client_open(SOCKET, 1000, error) == NULL);
-	ATF_CHECK_STREQ("weaved is not running (nobody listens on ctl.sock)",
-	    error);
+	ATF_CHECK_STREQ(
+	    "weaved is not running (nobody listens on ctl.sock)", error);
 	memset(path, 'a', sizeof(path));
 	path[sizeof(path) - 1] = '\0';
 	ATF_CHECK(client_open(path, 1000, error) == NULL);
@@ -330,9 +331,11 @@ ATF_TC_BODY(no_rights, tc)
 ATF_TC_WITHOUT_HEAD(version);
 ATF_TC_BODY(version, tc)
 {
-	check_open(serve_other_version, PATIENCE_MS, "the client speaks "
+	check_open(serve_other_version, PATIENCE_MS,
+	    "the client speaks "
 	    "control protocol 1, weaved 9.0 speaks 2");
-	check_open(serve_other_hello, PATIENCE_MS, "weaved speaks control "
+	check_open(serve_other_hello, PATIENCE_MS,
+	    "weaved speaks control "
 	    "protocol 2, weavectl " VERSION " speaks 1");
 }
 
@@ -348,14 +351,14 @@ ATF_TC_WITHOUT_HEAD(malformed);
 ATF_TC_BODY(malformed, tc)
 {
 	static const char text[] = "weaved's answer is malformed: it may be "
-	    "of another version";
+				   "of another version";
 
 	check_open(serve_garbage, PATIENCE_MS, text);
 	check_ask(serve_size, PATIENCE_MS, text);
 	check_ask(serve_unterminated, PATIENCE_MS, text);
 	check_ask(serve_order, PATIENCE_MS, "the answer is malformed");
-	check_ask(serve_not_asked, PATIENCE_MS,
-	    "weaved answered what was not asked");
+	check_ask(
+	    serve_not_asked, PATIENCE_MS, "weaved answered what was not asked");
 }
 
 ATF_TC_WITHOUT_HEAD(endless);
@@ -371,6 +374,26 @@ ATF_TC_BODY(slow, tc)
 	check_ask(serve_trickle, SHORT_MS, "weaved does not answer");
 }
 
+/* Nobody accepts, and no more clients may wait for it. */
+ATF_TC_WITHOUT_HEAD(crowd);
+ATF_TC_BODY(crowd, tc)
+{
+	const struct sockaddr_un sun = {AF_UNIX, SOCKET};
+	char error[CLIENT_ERROR_MAX];
+	int fd = listen_socket();
+
+	for (int i = 0; i < 2; i++) {
+		int client = socket(AF_UNIX, SOCK_STREAM, 0);
+
+		ATF_REQUIRE(connect(client, (const struct sockaddr *)&sun,
+				sizeof(sun)) == 0);
+	}
+	ATF_CHECK(client_open(SOCKET, SHORT_MS, error) == NULL);
+	ATF_CHECK_STREQ("weaved has too many clients", error);
+	close(fd);
+	unlink(SOCKET);
+}
+
 ATF_TC_WITHOUT_HEAD(refused);
 ATF_TC_BODY(refused, tc)
 {
@@ -380,16 +403,16 @@ ATF_TC_BODY(refused, tc)
 ATF_TC_WITHOUT_HEAD(answer);
 ATF_TC_BODY(answer, tc)
 {
-	const struct ctl_show show = { CTL_SHOW_TARGETS };
-	struct report report = { .now = 0 };
+	const struct ctl_show show = {CTL_SHOW_TARGETS};
+	struct report report = {.now = 0};
 	char error[CLIENT_ERROR_MAX];
 	pid_t pid = daemon_start(serve_answer);
 	struct client_link *link;
 	size_t n;
 
 	ATF_REQUIRE((link = client_open(SOCKET, PATIENCE_MS, error)) != NULL);
-	ATF_CHECK_EQ(0, client_ask(link, CTL_SHOW, &show, sizeof(show),
-	    &report, error));
+	ATF_CHECK_EQ(
+	    0, client_ask(link, CTL_SHOW, &show, sizeof(show), &report, error));
 	report_rows(&report, CTL_TARGET, &n);
 	ATF_CHECK_EQ(2, n);
 	report_free(&report);
@@ -406,6 +429,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, malformed);
 	ATF_TP_ADD_TC(tp, endless);
 	ATF_TP_ADD_TC(tp, slow);
+	ATF_TP_ADD_TC(tp, crowd);
 	ATF_TP_ADD_TC(tp, refused);
 	ATF_TP_ADD_TC(tp, answer);
 	return atf_no_error();

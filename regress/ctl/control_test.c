@@ -43,8 +43,8 @@ struct peer {
 
 static void world_open(struct world *);
 static void world_watch(void *, unsigned, int, bool, bool);
-static bool world_ask(void *, enum clients_server, uint32_t, uint32_t,
-    const void *, size_t);
+static bool world_ask(
+    void *, enum clients_server, uint32_t, uint32_t, const void *, size_t);
 static void world_run(struct world *);
 static unsigned world_watched(const struct world *);
 static struct peer peer_new(struct world *, uid_t);
@@ -52,12 +52,12 @@ static struct peer peer_ready(struct world *, uid_t);
 static void peer_send(struct peer *, uint32_t, uint32_t, const void *, size_t);
 static bool peer_get(struct peer *);
 static bool peer_closed(struct peer *);
-static void peer_expect_end(struct world *, struct peer *, uint32_t,
-    const char *);
+static void peer_expect_end(
+    struct world *, struct peer *, uint32_t, const char *);
 static void row_send(struct world *, uint32_t);
 
-static const struct clients_ops ops = { world_watch, world_ask };
-static const struct ctl_show show = { .parts = CTL_SHOW_ALL };
+static const struct clients_ops ops = {world_watch, world_ask};
+static const struct ctl_show show = {.parts = CTL_SHOW_ALL};
 
 static void
 world_open(struct world *world)
@@ -121,11 +121,11 @@ world_watched(const struct world *world)
 static struct peer
 peer_new(struct world *world, uid_t uid)
 {
-	struct peer peer = { 0 };
+	struct peer peer = {0};
 	int fds[2];
 
-	ATF_REQUIRE(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) ==
-	    0);
+	ATF_REQUIRE(
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) == 0);
 	clients_accepted(world->clients, fds[0], uid, world->now);
 	peer.buf = imsgbuf_new(fds[1]);
 	ATF_REQUIRE(peer.buf != NULL);
@@ -135,7 +135,7 @@ peer_new(struct world *world, uid_t uid)
 static struct peer
 peer_ready(struct world *world, uid_t uid)
 {
-	const struct ctl_hello hello = { .version = CTL_VERSION };
+	const struct ctl_hello hello = {.version = CTL_VERSION};
 	struct peer peer = peer_new(world, uid);
 
 	peer_send(&peer, CTL_HELLO, 7, &hello, sizeof(hello));
@@ -147,8 +147,8 @@ peer_ready(struct world *world, uid_t uid)
 }
 
 static void
-peer_send(struct peer *peer, uint32_t type, uint32_t id, const void *data,
-    size_t len)
+peer_send(
+    struct peer *peer, uint32_t type, uint32_t id, const void *data, size_t len)
 {
 	ATF_REQUIRE(imsg_compose(peer->buf, type, id, -1, data, len) == 0);
 	ATF_REQUIRE(imsgbuf_write(peer->buf) == 0);
@@ -174,8 +174,8 @@ peer_closed(struct peer *peer)
 }
 
 static void
-peer_expect_end(struct world *world, struct peer *peer, uint32_t id,
-    const char *text)
+peer_expect_end(
+    struct world *world, struct peer *peer, uint32_t id, const char *text)
 {
 	struct ctl_end end;
 
@@ -195,17 +195,17 @@ row_send(struct world *world, uint32_t id)
 	struct {
 		uint32_t type;
 		uint8_t row[sizeof(struct ctl_target)];
-	} row = { .type = CTL_TARGET, .row = "host" };
+	} row = {.type = CTL_TARGET, .row = "host"};
 
-	ATF_REQUIRE(clients_row(world->clients, CLIENTS_ENGINE, id, &row,
-	    sizeof(row), world->now));
+	ATF_REQUIRE(clients_row(
+	    world->clients, CLIENTS_ENGINE, id, &row, sizeof(row), world->now));
 }
 
 ATF_TC_WITHOUT_HEAD(rights);
 ATF_TC_BODY(rights, tc)
 {
-	const struct ctl_target target = { "host1" };
-	const struct ctl_log_level level = { LOGLEVEL_DEBUG };
+	const struct ctl_target target = {"host1"};
+	const struct ctl_log_level level = {LOGLEVEL_DEBUG};
 	const struct {
 		uint32_t type;
 		const void *data;
@@ -213,18 +213,18 @@ ATF_TC_BODY(rights, tc)
 		uint32_t relayed;
 		const char *denied;
 	} cases[] = {
-		{ CTL_SHOW, &show, sizeof(show), IMSG_SHOW, NULL },
-		{ CTL_CONNECT, &target, sizeof(target), IMSG_CONNECT,
-		    "permission denied: only root may connect peers" },
-		{ CTL_FORGET, &target, sizeof(target), IMSG_FORGET,
-		    "permission denied: only root may forget peers" },
-		{ CTL_RELOAD, NULL, 0, IMSG_RELOAD,
-		    "permission denied: only root may "
-		    "reload the configuration" },
-		{ CTL_LOG_LEVEL, &level, sizeof(level), IMSG_SET_LOG_LEVEL,
-		    "permission denied: only root may set the log level" },
+	    {CTL_SHOW, &show, sizeof(show), IMSG_SHOW, NULL},
+	    {CTL_CONNECT, &target, sizeof(target), IMSG_CONNECT,
+		"permission denied: only root may connect peers"},
+	    {CTL_FORGET, &target, sizeof(target), IMSG_FORGET,
+		"permission denied: only root may forget peers"},
+	    {CTL_RELOAD, NULL, 0, IMSG_RELOAD,
+		"permission denied: only root may "
+		"reload the configuration"},
+	    {CTL_LOG_LEVEL, &level, sizeof(level), IMSG_SET_LOG_LEVEL,
+		"permission denied: only root may set the log level"},
 	};
-	const struct ctl_end end = { 0 };
+	const struct ctl_end end = {0};
 
 	for (uid_t uid = 0; uid <= 1000; uid += 1000) {
 		for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -238,16 +238,16 @@ ATF_TC_BODY(rights, tc)
 			world_run(&world);
 			if (uid == 0 || cases[i].denied == NULL) {
 				ATF_REQUIRE_EQ(1, world.nasked);
-				ATF_CHECK_EQ(cases[i].relayed,
-				    world.asked[0].type);
+				ATF_CHECK_EQ(
+				    cases[i].relayed, world.asked[0].type);
 				ATF_CHECK(clients_end(world.clients,
 				    world.asked[0].server, world.asked[0].id,
 				    &end, sizeof(end), world.now));
 				peer_expect_end(&world, &peer, 99, "");
 			} else {
 				ATF_CHECK_EQ(0, world.nasked);
-				peer_expect_end(&world, &peer, 99,
-				    cases[i].denied);
+				peer_expect_end(
+				    &world, &peer, 99, cases[i].denied);
 			}
 			imsgbuf_free(peer.buf);
 			clients_free(world.clients);
@@ -258,7 +258,7 @@ ATF_TC_BODY(rights, tc)
 ATF_TC_WITHOUT_HEAD(ids);
 ATF_TC_BODY(ids, tc)
 {
-	const struct ctl_end end = { 0 };
+	const struct ctl_end end = {0};
 	struct world world;
 	struct peer one, two;
 
@@ -280,16 +280,16 @@ ATF_TC_BODY(ids, tc)
 	ATF_CHECK_EQ(5, two.imsg.hdr.id);
 	ATF_CHECK_STREQ("host", two.imsg.data);
 	/* The parent can not end what the engine was asked. */
-	ATF_CHECK(clients_end(world.clients, CLIENTS_PARENT,
-	    world.asked[0].id, &end, sizeof(end), world.now));
+	ATF_CHECK(clients_end(world.clients, CLIENTS_PARENT, world.asked[0].id,
+	    &end, sizeof(end), world.now));
 	world_run(&world);
 	ATF_CHECK(!peer_get(&one));
 	/* One request at a time, the next after its end. */
 	peer_send(&one, CTL_RELOAD, 6, NULL, 0);
 	world_run(&world);
 	ATF_CHECK_EQ(2, world.nasked);
-	ATF_CHECK(clients_end(world.clients, CLIENTS_ENGINE,
-	    world.asked[0].id, &end, sizeof(end), world.now));
+	ATF_CHECK(clients_end(world.clients, CLIENTS_ENGINE, world.asked[0].id,
+	    &end, sizeof(end), world.now));
 	peer_expect_end(&world, &one, 5, "");
 	ATF_REQUIRE_EQ(3, world.nasked);
 	ATF_CHECK_EQ(CLIENTS_PARENT, world.asked[2].server);
@@ -334,8 +334,8 @@ ATF_TC_BODY(engine_restart, tc)
 	world.reachable = false;
 	peer_send(&peer, CTL_SHOW, 6, &show, sizeof(show));
 	world_run(&world);
-	peer_expect_end(&world, &peer, 6,
-	    "the engine is busy or starting, try again");
+	peer_expect_end(
+	    &world, &peer, 6, "the engine is busy or starting, try again");
 	imsgbuf_free(peer.buf);
 	clients_free(world.clients);
 }
@@ -343,14 +343,15 @@ ATF_TC_BODY(engine_restart, tc)
 ATF_TC_WITHOUT_HEAD(version);
 ATF_TC_BODY(version, tc)
 {
-	const uint32_t other[2] = { CTL_VERSION + 1, 0 };
+	const uint32_t other[2] = {CTL_VERSION + 1, 0};
 	struct world world;
 	struct peer peer;
 
 	world_open(&world);
 	peer = peer_new(&world, 0);
 	peer_send(&peer, CTL_HELLO, 3, other, sizeof(other));
-	peer_expect_end(&world, &peer, 3, "the client speaks control "
+	peer_expect_end(&world, &peer, 3,
+	    "the client speaks control "
 	    "protocol 2, weaved " WEAVED_VERSION " speaks 1");
 	ATF_CHECK(peer_closed(&peer));
 	ATF_CHECK_EQ(0, world_watched(&world));
@@ -381,7 +382,7 @@ ATF_TC_BODY(hello_timeout, tc)
 ATF_TC_WITHOUT_HEAD(malformed);
 ATF_TC_BODY(malformed, tc)
 {
-	const struct ctl_hello hello = { .version = CTL_VERSION };
+	const struct ctl_hello hello = {.version = CTL_VERSION};
 	struct ctl_target endless;
 	const struct {
 		bool ready;
@@ -389,17 +390,17 @@ ATF_TC_BODY(malformed, tc)
 		const void *data;
 		size_t len;
 	} cases[] = {
-		{ false, CTL_SHOW, &show, sizeof(show) },
-		{ false, CTL_HELLO, &hello, sizeof(hello) - 1 },
-		{ false, CTL_HELLO, &hello, 2 },
-		{ true, CTL_HELLO, &hello, sizeof(hello) },
-		{ true, CTL_SHOW, &show, sizeof(show) - 1 },
-		{ true, CTL_SHOW, NULL, 0 },
-		{ true, CTL_RELOAD, &show, 1 },
-		{ true, CTL_CONNECT, &endless, sizeof(endless) },
-		{ true, CTL_END, &hello, sizeof(hello) },
-		{ true, 0, NULL, 0 },
-		{ true, UINT32_MAX, NULL, 0 },
+	    {false, CTL_SHOW, &show, sizeof(show)},
+	    {false, CTL_HELLO, &hello, sizeof(hello) - 1},
+	    {false, CTL_HELLO, &hello, 2},
+	    {true, CTL_HELLO, &hello, sizeof(hello)},
+	    {true, CTL_SHOW, &show, sizeof(show) - 1},
+	    {true, CTL_SHOW, NULL, 0},
+	    {true, CTL_RELOAD, &show, 1},
+	    {true, CTL_CONNECT, &endless, sizeof(endless)},
+	    {true, CTL_END, &hello, sizeof(hello)},
+	    {true, 0, NULL, 0},
+	    {true, UINT32_MAX, NULL, 0},
 	};
 
 	memset(&endless, 'a', sizeof(endless));
@@ -409,10 +410,9 @@ ATF_TC_BODY(malformed, tc)
 
 		world_open(&world);
 		other = peer_ready(&world, 0);
-		bad = cases[i].ready ? peer_ready(&world, 0) :
-		    peer_new(&world, 0);
-		peer_send(&bad, cases[i].type, 1, cases[i].data,
-		    cases[i].len);
+		bad = cases[i].ready ? peer_ready(&world, 0)
+				     : peer_new(&world, 0);
+		peer_send(&bad, cases[i].type, 1, cases[i].data, cases[i].len);
 		world_run(&world);
 		ATF_CHECK_MSG(peer_closed(&bad), "case %zu", i);
 		ATF_CHECK_EQ(1, world_watched(&world));
@@ -427,25 +427,24 @@ ATF_TC_BODY(malformed, tc)
 ATF_TC_WITHOUT_HEAD(refused);
 ATF_TC_BODY(refused, tc)
 {
-	const struct ctl_show no_part = { 0 }, bad_part = { 0x80 };
-	const struct ctl_log_level level = { LOGLEVEL_ERROR + 1 };
-	const struct ctl_target empty = { "" }, bad = { "a\033b" };
+	const struct ctl_show no_part = {0}, bad_part = {0x80};
+	const struct ctl_log_level level = {LOGLEVEL_ERROR + 1};
+	const struct ctl_target empty = {""}, bad = {"a\033b"};
 	const struct {
 		uint32_t type;
 		const void *data;
 		size_t len;
 		const char *text;
 	} cases[] = {
-		{ CTL_SHOW, &no_part, sizeof(no_part),
-		    "there is no such part to show" },
-		{ CTL_SHOW, &bad_part, sizeof(bad_part),
-		    "there is no such part to show" },
-		{ CTL_LOG_LEVEL, &level, sizeof(level),
-		    "there is no such log level" },
-		{ CTL_CONNECT, &empty, sizeof(empty),
-		    "the peer's address is empty" },
-		{ CTL_FORGET, &bad, sizeof(bad),
-		    "the peer's address has bad characters" },
+	    {CTL_SHOW, &no_part, sizeof(no_part),
+		"there is no such part to show"},
+	    {CTL_SHOW, &bad_part, sizeof(bad_part),
+		"there is no such part to show"},
+	    {CTL_LOG_LEVEL, &level, sizeof(level),
+		"there is no such log level"},
+	    {CTL_CONNECT, &empty, sizeof(empty), "the peer's address is empty"},
+	    {CTL_FORGET, &bad, sizeof(bad),
+		"the peer's address has bad characters"},
 	};
 	struct world world;
 	struct peer peer;
@@ -453,8 +452,8 @@ ATF_TC_BODY(refused, tc)
 	world_open(&world);
 	peer = peer_ready(&world, 0);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		peer_send(&peer, cases[i].type, 40, cases[i].data,
-		    cases[i].len);
+		peer_send(
+		    &peer, cases[i].type, 40, cases[i].data, cases[i].len);
 		world_run(&world);
 		peer_expect_end(&world, &peer, 40, cases[i].text);
 	}
@@ -472,7 +471,7 @@ ATF_TC_BODY(descriptor, tc)
 	world_open(&world);
 	peer = peer_ready(&world, 0);
 	ATF_REQUIRE(imsg_compose(peer.buf, CTL_SHOW, 1, dup(STDERR_FILENO),
-	    &show, sizeof(show)) == 0);
+			&show, sizeof(show)) == 0);
 	ATF_REQUIRE(imsgbuf_write(peer.buf) == 0);
 	world_run(&world);
 	ATF_CHECK(peer_closed(&peer));
@@ -596,30 +595,30 @@ ATF_TC_BODY(servers, tc)
 	struct {
 		uint32_t type;
 		uint8_t row[sizeof(struct ctl_target)];
-	} row = { .type = CTL_TARGET };
-	struct ctl_end end = { 0 };
+	} row = {.type = CTL_TARGET};
+	struct ctl_end end = {0};
 	struct world world;
 
 	/* What engine and parent must not send, asked for or not. */
 	world_open(&world);
-	ATF_CHECK(clients_row(world.clients, CLIENTS_ENGINE, 1, &row,
-	    sizeof(row), 0));
-	ATF_CHECK(!clients_row(world.clients, CLIENTS_PARENT, 1, &row,
-	    sizeof(row), 0));
-	ATF_CHECK(!clients_row(world.clients, CLIENTS_ENGINE, 1, &row,
-	    sizeof(row) - 1, 0));
+	ATF_CHECK(clients_row(
+	    world.clients, CLIENTS_ENGINE, 1, &row, sizeof(row), 0));
+	ATF_CHECK(!clients_row(
+	    world.clients, CLIENTS_PARENT, 1, &row, sizeof(row), 0));
+	ATF_CHECK(!clients_row(
+	    world.clients, CLIENTS_ENGINE, 1, &row, sizeof(row) - 1, 0));
 	ATF_CHECK(!clients_row(world.clients, CLIENTS_ENGINE, 1, &row, 3, 0));
 	memset(row.row, 'a', sizeof(row.row));
-	ATF_CHECK(!clients_row(world.clients, CLIENTS_ENGINE, 1, &row,
-	    sizeof(row), 0));
+	ATF_CHECK(!clients_row(
+	    world.clients, CLIENTS_ENGINE, 1, &row, sizeof(row), 0));
 	row.type = CTL_END;
-	ATF_CHECK(!clients_row(world.clients, CLIENTS_ENGINE, 1, &row,
-	    sizeof(row), 0));
-	ATF_CHECK(clients_end(world.clients, CLIENTS_ENGINE, 1, &end,
-	    sizeof(end), 0));
+	ATF_CHECK(!clients_row(
+	    world.clients, CLIENTS_ENGINE, 1, &row, sizeof(row), 0));
+	ATF_CHECK(clients_end(
+	    world.clients, CLIENTS_ENGINE, 1, &end, sizeof(end), 0));
 	memset(end.text, 'a', sizeof(end.text));
-	ATF_CHECK(!clients_end(world.clients, CLIENTS_ENGINE, 1, &end,
-	    sizeof(end), 0));
+	ATF_CHECK(!clients_end(
+	    world.clients, CLIENTS_ENGINE, 1, &end, sizeof(end), 0));
 	clients_free(world.clients);
 }
 

@@ -12,9 +12,9 @@
 #include "weavectl/output.h"
 #include "weavectl/text.h"
 
-#define NAME1	UINT64_C(0x8a3e00000001)
-#define NAME2	UINT64_C(0x8a3e00000002)
-#define NAME3	UINT64_C(0x8a3e00000003)
+#define NAME1 UINT64_C(0x8a3e00000001)
+#define NAME2 UINT64_C(0x8a3e00000002)
+#define NAME3 UINT64_C(0x8a3e00000003)
 
 static void add(struct report *, uint32_t, const void *, size_t);
 static void add_status(struct report *);
@@ -22,8 +22,8 @@ static void add_connections(struct report *);
 static void add_peers(struct report *);
 static void add_rest(struct report *);
 static void report_build(struct report *);
-static char *print(const struct output *, enum output_view,
-    const struct report *);
+static char *print(
+    const struct output *, enum output_view, const struct report *);
 static char *golden_load(const char *);
 static void check(const struct output *, enum output_view,
     const struct report *, const char *);
@@ -40,26 +40,41 @@ add(struct report *report, uint32_t type, const void *row, size_t len)
 static void
 add_status(struct report *report)
 {
-	const struct ctl_status status = { .version = "0.1.0",
-		.protocol = "weave", .protocol_min = 2, .protocol_max = 2,
-		.name = NAME1, .nickname = "host1", .port = 6783,
-		.encryption = 1, .discovery = 1, .targets = 3,
-		.connections = { 2, 1, 1, 3, 1 }, .peers = 3,
-		.peer_established = 4, .peer_pending = 1,
-		.connection_limit = 200, .mtu = 1376, .uptime = 3661,
-		.terminations = 5, .bridge = "weave", .tap = "weave-tap",
-		.password_source = "/etc/weaved/password",
-		.warning = "the bridge's MTU was 1500" };
+	const struct ctl_status status = {.version = "0.1.0",
+	    .protocol = "weave",
+	    .protocol_min = 2,
+	    .protocol_max = 2,
+	    .name = NAME1,
+	    .nickname = "host1",
+	    .port = 6783,
+	    .encryption = 1,
+	    .discovery = 1,
+	    .targets = 3,
+	    .connections = {2, 1, 1, 3, 1},
+	    .peers = 3,
+	    .peer_established = 4,
+	    .peer_pending = 1,
+	    .connection_limit = 200,
+	    .mtu = 1376,
+	    .uptime = 3661,
+	    .terminations = 5,
+	    .bridge = "weave",
+	    .tap = "weave-tap",
+	    .password_source = "/etc/weaved/password",
+	    .warning = "the bridge's MTU was 1500"};
 	const struct ctl_process processes[] = {
-		{ .name = "parent", .pid = 100, .sandbox =
-		    "uid 0, capabilities net_admin" },
-		{ .name = "engine", .pid = 102, .uid = 64783, .restarts = 1,
-		    .sandbox = "uid 64783, empty root, seccomp" },
-		{ .name = "control", .pid = 103, .uid = 64783 },
+	    {.name = "parent",
+		.pid = 100,
+		.sandbox = "uid 0, capabilities net_admin"},
+	    {.name = "engine",
+		.pid = 102,
+		.uid = 64783,
+		.restarts = 1,
+		.sandbox = "uid 64783, empty root, seccomp"},
+	    {.name = "control", .pid = 103, .uid = 64783},
 	};
 	const struct ctl_subnet subnets[] = {
-		{ 0xc0a84d00, 24 }, { 0x0a090000, 16 }
-	};
+	    {0xc0a84d00, 24}, {0x0a090000, 16}};
 
 	ADD(report, CTL_STATUS, status);
 	for (size_t i = 0; i < sizeof(processes) / sizeof(*processes); i++)
@@ -72,35 +87,75 @@ static void
 add_connections(struct report *report)
 {
 	const struct ctl_connection rows[] = {
-		{ .state = CTL_CONNECTING, .outbound = 1, .direct = 1,
-		    .address = "192.168.77.14:6783", .age = 1 },
-		{ .state = CTL_FAILED, .outbound = 1, .direct = 1,
-		    .address = "192.168.77.99:6783", .age = 125,
-		    .retry_in = 4, .cause = "no route to host" },
-		{ .state = CTL_FAILED, .outbound = 1, .direct = 1,
-		    .address = "192.168.77.11:6783", .age = 90000,
-		    .retry_in = CTL_RETRY_NEVER,
-		    .cause = "cannot connect to ourself" },
-		{ .state = CTL_FAILED, .outbound = 1, .direct = 1,
-		    .address = "192.168.77.15:6783", .age = 2,
-		    .retry_in = 3700, .cause = "password mismatch" },
-		{ .state = CTL_RETRYING, .outbound = 1, .direct = 1,
-		    .address = "host5:6790", .cause = "connection refused" },
-		{ .state = CTL_PENDING, .has_peer = 1, .encrypted = 1,
-		    .address = "192.168.77.13:40000", .peer = NAME3,
-		    .nickname = "h\033[2J3", .version = 2, .age = 3 },
-		{ .state = CTL_ESTABLISHED, .outbound = 1, .has_peer = 1,
-		    .address = "192.168.77.16:6783", .peer = NAME3,
-		    .nickname = "host3", .overlay = "sleeve", .mtu = 1438,
-		    .version = 2, .trusted = 1, .weaved = 1 },
-		{ .state = CTL_ESTABLISHED, .outbound = 1, .has_peer = 1,
-		    .encrypted = 1, .direct = 1,
-		    .address = "192.168.77.12:6783", .peer = NAME2,
-		    .nickname = "host2", .overlay = "sleeve", .mtu = 1414,
-		    .version = 2, .age = 61, .packets_sent = 10,
-		    .packets_received = 20, .bytes_sent = 1000,
-		    .bytes_received = UINT64_MAX, .drops = 1, .replays = 2,
-		    .bad_packets = 3 },
+	    {.state = CTL_CONNECTING,
+		.outbound = 1,
+		.direct = 1,
+		.address = "192.168.77.14:6783",
+		.age = 1},
+	    {.state = CTL_FAILED,
+		.outbound = 1,
+		.direct = 1,
+		.address = "192.168.77.99:6783",
+		.age = 125,
+		.retry_in = 4,
+		.cause = "no route to host"},
+	    {.state = CTL_FAILED,
+		.outbound = 1,
+		.direct = 1,
+		.address = "192.168.77.11:6783",
+		.age = 90000,
+		.retry_in = CTL_RETRY_NEVER,
+		.cause = "cannot connect to ourself"},
+	    {.state = CTL_FAILED,
+		.outbound = 1,
+		.direct = 1,
+		.address = "192.168.77.15:6783",
+		.age = 2,
+		.retry_in = 3700,
+		.cause = "password mismatch"},
+	    {.state = CTL_RETRYING,
+		.outbound = 1,
+		.direct = 1,
+		.address = "host5:6790",
+		.cause = "connection refused"},
+	    {.state = CTL_PENDING,
+		.has_peer = 1,
+		.encrypted = 1,
+		.address = "192.168.77.13:40000",
+		.peer = NAME3,
+		.nickname = "h\033[2J3",
+		.version = 2,
+		.age = 3},
+	    {.state = CTL_ESTABLISHED,
+		.outbound = 1,
+		.has_peer = 1,
+		.address = "192.168.77.16:6783",
+		.peer = NAME3,
+		.nickname = "host3",
+		.overlay = "sleeve",
+		.mtu = 1438,
+		.version = 2,
+		.trusted = 1,
+		.weaved = 1},
+	    {.state = CTL_ESTABLISHED,
+		.outbound = 1,
+		.has_peer = 1,
+		.encrypted = 1,
+		.direct = 1,
+		.address = "192.168.77.12:6783",
+		.peer = NAME2,
+		.nickname = "host2",
+		.overlay = "sleeve",
+		.mtu = 1414,
+		.version = 2,
+		.age = 61,
+		.packets_sent = 10,
+		.packets_received = 20,
+		.bytes_sent = 1000,
+		.bytes_received = UINT64_MAX,
+		.drops = 1,
+		.replays = 2,
+		.bad_packets = 3},
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
@@ -110,16 +165,23 @@ add_connections(struct report *report)
 static void
 add_peers(struct report *report)
 {
-	const struct ctl_peer self = { .name = NAME1, .nickname = "host1",
-		.uid = UINT64_MAX, .version = 7, .short_id = 0xabc,
-		.has_short_id = 1, .self = 1 };
-	const struct ctl_peer other = { .name = NAME2, .nickname = "host2",
-		.uid = 5, .version = 9 };
-	const struct ctl_peer_connection to = { .peer = NAME2,
-		.nickname = "host2", .address = "192.168.77.12:6783",
-		.outbound = 1, .established = 1 };
-	const struct ctl_peer_connection from = { .peer = NAME1,
-		.nickname = "host1", .address = "192.168.77.11:41239" };
+	const struct ctl_peer self = {.name = NAME1,
+	    .nickname = "host1",
+	    .uid = UINT64_MAX,
+	    .version = 7,
+	    .short_id = 0xabc,
+	    .has_short_id = 1,
+	    .self = 1};
+	const struct ctl_peer other = {
+	    .name = NAME2, .nickname = "host2", .uid = 5, .version = 9};
+	const struct ctl_peer_connection to = {.peer = NAME2,
+	    .nickname = "host2",
+	    .address = "192.168.77.12:6783",
+	    .outbound = 1,
+	    .established = 1};
+	const struct ctl_peer_connection from = {.peer = NAME1,
+	    .nickname = "host1",
+	    .address = "192.168.77.11:41239"};
 
 	ADD(report, CTL_PEER, self);
 	ADD(report, CTL_PEER_CONNECTION, to);
@@ -130,23 +192,22 @@ add_peers(struct report *report)
 static void
 add_rest(struct report *report)
 {
-	const struct ctl_target targets[] = { { "192.168.77.12" },
-		{ "host5:6790" }, { "192.168.77.99" } };
+	const struct ctl_target targets[] = {
+	    {"192.168.77.12"}, {"host5:6790"}, {"192.168.77.99"}};
 	const struct ctl_route routes[] = {
-		{ CTL_ROUTE_BROADCAST, 0, NAME2, 0 },
-		{ CTL_ROUTE_BROADCAST, 0, NAME1, NAME3 },
-		{ CTL_ROUTE_BROADCAST, 0, NAME1, NAME2 },
-		{ CTL_ROUTE_UNICAST_ALL, 0, NAME3, NAME2 },
-		{ CTL_ROUTE_UNICAST, 0, NAME2, NAME2 },
-		{ CTL_ROUTE_UNICAST, 0, NAME1, 0 },
+	    {CTL_ROUTE_BROADCAST, 0, NAME2, 0},
+	    {CTL_ROUTE_BROADCAST, 0, NAME1, NAME3},
+	    {CTL_ROUTE_BROADCAST, 0, NAME1, NAME2},
+	    {CTL_ROUTE_UNICAST_ALL, 0, NAME3, NAME2},
+	    {CTL_ROUTE_UNICAST, 0, NAME2, NAME2},
+	    {CTL_ROUTE_UNICAST, 0, NAME1, 0},
 	};
 	const struct ctl_mac macs[] = {
-		{ { 0xfe, 0, 0, 0, 0, 2 }, { 0 }, NAME2, 10, 0 },
-		{ { 0x02, 0, 0, 0, 0, 1 }, { 0 }, NAME1, 0, 0 },
+	    {{0xfe, 0, 0, 0, 0, 2}, {0}, NAME2, 10, 0},
+	    {{0x02, 0, 0, 0, 0, 1}, {0}, NAME1, 0, 0},
 	};
 	const struct ctl_counter counters[] = {
-		{ "overlay.drop.no_route", 3 }, { "mesh.accepted", 12 }
-	};
+	    {"overlay.drop.no_route", 3}, {"mesh.accepted", 12}};
 
 	for (size_t i = 0; i < sizeof(targets) / sizeof(*targets); i++)
 		ADD(report, CTL_TARGET, targets[i]);
@@ -256,13 +317,22 @@ ATF_TC_BODY(json, tc)
 ATF_TC_WITHOUT_HEAD(alone);
 ATF_TC_BODY(alone, tc)
 {
-	const struct ctl_status status = { .version = "0.1.0",
-		.protocol = "weave", .protocol_min = 2, .protocol_max = 3,
-		.name = NAME1, .nickname = "host1", .port = 6783, .peers = 1 };
-	const struct ctl_connection plain = { .state = CTL_ESTABLISHED,
-		.has_peer = 1, .address = "192.168.77.12:6783", .peer = NAME2,
-		.nickname = "host2", .overlay = "sleeve", .mtu = 1438 };
-	struct report report = { .now = 0 };
+	const struct ctl_status status = {.version = "0.1.0",
+	    .protocol = "weave",
+	    .protocol_min = 2,
+	    .protocol_max = 3,
+	    .name = NAME1,
+	    .nickname = "host1",
+	    .port = 6783,
+	    .peers = 1};
+	const struct ctl_connection plain = {.state = CTL_ESTABLISHED,
+	    .has_peer = 1,
+	    .address = "192.168.77.12:6783",
+	    .peer = NAME2,
+	    .nickname = "host2",
+	    .overlay = "sleeve",
+	    .mtu = 1438};
+	struct report report = {.now = 0};
 
 	ADD(&report, CTL_STATUS, status);
 	check(&output_text, OUTPUT_STATUS, &report, "alone.txt");
@@ -277,7 +347,7 @@ ATF_TC_WITHOUT_HEAD(hostile);
 ATF_TC_BODY(hostile, tc)
 {
 	struct ctl_connection row;
-	struct report report = { .now = 0 };
+	struct report report = {.now = 0};
 	json_error_t error;
 	json_t *root;
 	char *text;
@@ -308,14 +378,12 @@ ATF_TC_BODY(ages, tc)
 	static const struct {
 		uint64_t seconds;
 		const char *text;
-	} cases[] = { { 0, "0s" }, { 59, "59s" }, { 60, "1m" },
-		{ 125, "2m5s" }, { 3600, "1h" }, { 3661, "1h1m" },
-		{ 90000, "1d1h" }, { 86400, "1d" } };
+	} cases[] = {{0, "0s"}, {59, "59s"}, {60, "1m"}, {125, "2m5s"},
+	    {3600, "1h"}, {3661, "1h1m"}, {90000, "1d1h"}, {86400, "1d"}};
 	char age[TEXT_AGE_MAX];
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
-		ATF_CHECK_STREQ(cases[i].text,
-		    text_age(cases[i].seconds, age));
+		ATF_CHECK_STREQ(cases[i].text, text_age(cases[i].seconds, age));
 }
 
 ATF_TP_ADD_TCS(tp)

@@ -16,8 +16,8 @@ split(char *line, char *args[ARGS_MAX])
 {
 	size_t n = 0;
 
-	for (char *word = strtok(line, " \n");
-	     word != NULL && n < ARGS_MAX - 1; word = strtok(NULL, " \n"))
+	for (char *word = strtok(line, " \n"); word != NULL && n < ARGS_MAX - 1;
+	     word = strtok(NULL, " \n"))
 		args[n++] = word;
 	args[n] = NULL;
 	return n;
@@ -43,22 +43,22 @@ ATF_TC_BODY(words, tc)
 	static const struct {
 		const char *text, *words, *error;
 	} cases[] = {
-		{ "status", "status", NULL },
-		{ "status connections", "status connections", NULL },
-		{ "st c", "status connections", NULL },
-		{ "s", "status", NULL },
-		{ "rep", "report", NULL },
-		{ "rel", "reload", NULL },
-		{ "connect a b c", "connect", NULL },
-		{ "log debug", "log", NULL },
-		{ "", NULL, "no command given" },
-		{ "re", NULL, "ambiguous command: re" },
-		{ "statusx", NULL, "unknown command: statusx" },
-		{ "status x", NULL, "status: unexpected argument: x" },
-		{ "reload now", NULL, "reload: unexpected argument: now" },
-		{ "connect", NULL, "connect: PEER... is missing" },
-		{ "log", NULL, "log: LEVEL is missing" },
-		{ "log debug info", NULL, "log: one LEVEL only" },
+	    {"status", "status", NULL},
+	    {"status connections", "status connections", NULL},
+	    {"st c", "status connections", NULL},
+	    {"s", "status", NULL},
+	    {"rep", "report", NULL},
+	    {"rel", "reload", NULL},
+	    {"connect a b c", "connect", NULL},
+	    {"log debug", "log", NULL},
+	    {"", NULL, "no command given"},
+	    {"re", NULL, "ambiguous command: re"},
+	    {"statusx", NULL, "unknown command: statusx"},
+	    {"status x", NULL, "status: unexpected argument: x"},
+	    {"reload now", NULL, "reload: unexpected argument: now"},
+	    {"connect", NULL, "connect: PEER... is missing"},
+	    {"log", NULL, "log: LEVEL is missing"},
+	    {"log debug info", NULL, "log: one LEVEL only"},
 	};
 	char error[PARSE_ERROR_MAX];
 
@@ -66,8 +66,8 @@ ATF_TC_BODY(words, tc)
 		const char *words = parse(cases[i].text, error);
 
 		if (cases[i].words != NULL) {
-			ATF_REQUIRE_MSG(words != NULL, "%s: %s",
-			    cases[i].text, error);
+			ATF_REQUIRE_MSG(
+			    words != NULL, "%s: %s", cases[i].text, error);
 			ATF_CHECK_STREQ(cases[i].words, words);
 		} else {
 			ATF_CHECK_MSG(words == NULL, "%s", cases[i].text);
