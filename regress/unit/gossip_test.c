@@ -1,0 +1,402 @@
+/*
+ * Several meshes in one process: forming, relaying, partition, tie-break,
+ * restarts, collisions and channels that nobody understands.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <atf-c.h>
+
+#include "regress/lib/meshes.h"
+#include "weaved/engine/mesh/envelope.h"
+#include "weaved/engine/mesh/wire.h"
+
+static struct meshes net;
+
+static void
+start(size_t count, const char *password)
+{
+	size_t i;
+
+	meshes_init(&net);
+	for (i = 0; i < count; i++) {
+		net.nodes[i].password = password;
+		node_start(&net, i);
+	}
+}
+
+ATF_TC_WITHOUT_HEAD(full_mesh);
+ATF_TC_BODY(full_mesh, tc)
+{
+	size_t i;
+
+	start(3, "s3cr3t");
+	node_target(&net, 1, 0);
+	node_target(&net, 2, 0);
+	meshes_run(&net, 3000);
+	ATF_CHECK(meshes_full(&net, 3));
+	for (i = 0; i < 3; i++) {
+		ATF_CHECK_EQ(2, node_rows(&net, i, CTL_ESTABLISHED));
+		ATF_CHECK_EQ(2, net.nodes[i].now_up);
+		ATF_CHECK(net.nodes[i].controls > 0);
+	}
+	meshes_free(&net);
+}
+
+ATF_TC_WITHOUT_HEAD(stays_up_for_an_hour);
+ATF_TC_BODY(stays_up_for_an_hour, tc)
+{
+	unsigned dials;
+
+	start(2, "s3cr3t");
+	node_target(&net, 0, 1);
+	meshes_run(&net, 1000);
+	dials = net.nodes[0].dials;
+	meshes_run(&net, 3600000);
+	ATF_CHECK(meshes_full(&net, 2));
+	ATF_CHECK_EQ(dials, net.nodes[0].dials);
+	meshes_free(&net);
+}
+
+ATF_TC_WITHOUT_HEAD(line_relays);
+ATF_TC_BODY(line_relays, tc)
+{
+	const uint64_t *hops;
+	size_t i;
+
+	start(3, NULL);
+	meshes_cut(&net, 0, 2);
+	node_target(&net, 0, 1);
+	node_target(&net, 2, 1);
+	meshes_run(&net, 5000);
+	ATF_CHECK(node_neighbours(&net, 0, 1));
+	ATF_CHECK(!node_neighbours(&net, 0, 2));
+	ATF_CHECK(node_reaches(&net, 0, 2));
+	ATF_CHECK(node_reaches(&net, 2, 0));
+	i = mesh_broadcast_hops(net.nodes[1].mesh, net.nodes[0].conf.name,
+	    &hops);
+	ATF_REQUIRE_EQ(1, i);
+	ATF_CHECK_EQ(net.nodes[2].conf.name, hops[0]);
+	meshes_free(&net);
+}
+
+ATF_TC_WITHOUT_HEAD(partition_and_heal);
+ATF_TC_BODY(partition_and_heal, tc)
+{
+	start(3, "s3cr3t");
+	node_target(&net, 1, 0);
+	node_target(&net, 2, 0);
+	meshes_run(&net, 3000);
+	ATF_REQUIRE(meshes_full(&net, 3));
+	meshes_cut(&net, 0, 2);
+	meshes_cut(&net, 1, 2);
+	meshes_run(&net, 3000);
+	ATF_CHECK(node_neighbours(&net, 0, 1));
+	ATF_CHECK(!node_reaches(&net, 0, 2));
+	ATF_CHECK(!mesh_peer_known(net.nodes[0].mesh, net.nodes[2].conf.name));
+	ATF_CHECK(node_has_cause(&net, 2, "no route to host"));
+	meshes_heal(&net, 0, 2);
+	meshes_heal(&net, 1, 2);
+	meshes_run(&net, 60000);
+	ATF_CHECK(meshes_full(&net, 3));
+	meshes_free(&net);
+}
+
+ATF_TC_WITHOUT_HEAD(tie_break);
+ATF_TC_BODY(tie_break, tc)
+{
+	start(2, "s3cr3t");
+	node_target(&net, 0, 1);
+	node_target(&net, 1, 0);
+	meshes_run(&net, 5000);
+	ATF_CHECK(meshes_full(&net, 2));
+	ATF_CHECK_EQ(1, node_rows(&net, 0, CTL_ESTABLISHED));
+	ATF_CHECK_EQ(1, node_rows(&net, 1, CTL_ESTABLISHED));
+	ATF_CHECK_EQ(net.nodes[0].prepared, net.nodes[0].stopped + 1);
+	ATF_CHECK_EQ(net.nodes[1].prepared, net.nodes[1].stopped + 1);
+	meshes_free(&net);
+}
+
+/* Lost neighbours are dialled at once, from both sides, whoever dialled. */
+ATF_TC_WITHOUT_HEAD(redial_at_once);
+ATF_TC_BODY(redial_at_once, tc)
+{
+	start(2, "s3cr3t");
+	node_target(&net, 0, 1);
+	meshes_run(&net, 1000);
+	ATF_REQUIRE(meshes_full(&net, 2));
+	meshes_cut(&net, 0, 1);
+	meshes_heal(&net, 0, 1);
+	meshes_run(&net, 300);
+	ATF_CHECK(node_neighbours(&net, 0, 1));
+	ATF_CHECK_EQ(1, node_rows(&net, 0, CTL_ESTABLISHED));
+	meshes_free(&net);
+}
+
+ATF_TC_WITHOUT_HEAD(restart_with_other_uid);
+ATF_TC_BODY(restart_with_other_uid, tc)
+{
+	struct endpoint at = {.port = MESHES_PORT};
+
+	start(3, "s3cr3t");
+	node_target(&net, 1, 0);
+	node_target(&net, 2, 0);
+	meshes_run(&net, 3000);
+	ATF_REQUIRE(meshes_full(&net, 3));
+	node_stop(&net, 0);
+	net.nodes[0].uid = 77777;
+	node_start(&net, 0);
+	at.addr = net.nodes[1].addr;
+	mesh_redial(net.nodes[0].mesh, at, net.now);
+	meshes_run(&net, 3000);
+	ATF_CHECK(meshes_full(&net, 3));
+	meshes_free(&net);
+}
+
+ATF_TC_WITHOUT_HEAD(name_collision);
+ATF_TC_BODY(name_collision, tc)
+{
+	unsigned dials;
+
+	meshes_init(&net);
+	net.nodes[1].conf.name = net.nodes[0].conf.name;
+	node_start(&net, 0);
+	node_start(&net, 1);
+	node_target(&net, 0, 1);
+	meshes_run(&net, 100);
+	ATF_CHECK(node_has_cause(&net, 0, "peer names collision: "
+	    "0a:00:00:00:00:01"));
+	ATF_CHECK(node_has_cause(&net, 1, "peer names collision: "));
+	dials = net.nodes[0].dials;
+	meshes_run(&net, 3600000);
+	ATF_CHECK_EQ(dials, net.nodes[0].dials);
+	node_target(&net, 0, 1);
+	meshes_run(&net, 1000);
+	ATF_CHECK_EQ(dials + 1, net.nodes[0].dials);
+	meshes_free(&net);
+}
+
+ATF_TC_WITHOUT_HEAD(self_connection);
+ATF_TC_BODY(self_connection, tc)
+{
+	start(1, "s3cr3t");
+	node_target(&net, 0, 0);
+	meshes_run(&net, 600000);
+	ATF_CHECK(node_has_cause(&net, 0, "cannot connect to ourself"));
+	ATF_CHECK_EQ(1, net.nodes[0].dials);
+	meshes_free(&net);
+}
+
+ATF_TC_WITHOUT_HEAD(wrong_password_on_both_sides);
+ATF_TC_BODY(wrong_password_on_both_sides, tc)
+{
+	meshes_init(&net);
+	net.nodes[0].password = "one";
+	net.nodes[1].password = "two";
+	node_start(&net, 0);
+	node_start(&net, 1);
+	node_target(&net, 0, 1);
+	meshes_run(&net, 500);
+	ATF_CHECK(node_has_cause(&net, 0, "password mismatch"));
+	ATF_CHECK(node_has_cause(&net, 1, "password mismatch"));
+	ATF_CHECK(!node_has_cause(&net, 0, "refused"));
+	ATF_CHECK(!node_has_cause(&net, 1, "refused"));
+	meshes_free(&net);
+}
+
+ATF_TC_WITHOUT_HEAD(password_on_one_side);
+ATF_TC_BODY(password_on_one_side, tc)
+{
+	meshes_init(&net);
+	net.nodes[0].password = "one";
+	node_start(&net, 0);
+	node_start(&net, 1);
+	node_target(&net, 0, 1);
+	meshes_run(&net, 500);
+	ATF_CHECK(node_has_cause(&net, 0,
+	    "password set here, but not at the peer"));
+	ATF_CHECK(node_has_cause(&net, 1,
+	    "password not set here, but at the peer"));
+	meshes_free(&net);
+}
+
+ATF_TC_WITHOUT_HEAD(no_common_overlay);
+ATF_TC_BODY(no_common_overlay, tc)
+{
+	meshes_init(&net);
+	strlcpy(net.nodes[1].overlays, "awsvpc", sizeof(net.nodes[1].overlays));
+	node_start(&net, 0);
+	node_start(&net, 1);
+	node_target(&net, 1, 0);
+	meshes_run(&net, 500);
+	ATF_CHECK(node_has_cause(&net, 0, "no overlays in common"));
+	meshes_free(&net);
+}
+
+ATF_TC_WITHOUT_HEAD(connection_limit);
+ATF_TC_BODY(connection_limit, tc)
+{
+	meshes_init(&net);
+	net.nodes[0].conf.limit = 1;
+	net.nodes[1].conf.discovery = net.nodes[2].conf.discovery = false;
+	node_start(&net, 0);
+	node_start(&net, 1);
+	node_start(&net, 2);
+	node_target(&net, 1, 0);
+	meshes_run(&net, 100);
+	node_target(&net, 2, 0);
+	meshes_run(&net, 100);
+	ATF_CHECK(node_has_cause(&net, 0, "connection limit reached (1)"));
+	ATF_CHECK_EQ(1, node_rows(&net, 0, CTL_ESTABLISHED));
+	meshes_free(&net);
+}
+
+/* In the name of node 0: whose broadcasts it passes on to all. */
+static void
+raw_gossip(int fd, uint8_t tag, const char *channel, const char *text)
+{
+	struct envelope env = {.tag = tag,
+	    .source = net.nodes[0].conf.name,
+	    .data = (const uint8_t *)text,
+	    .len = strlen(text)};
+	struct gob_encoder enc;
+	uint8_t length[4];
+
+	strlcpy(env.channel, channel, sizeof(env.channel));
+	ATF_REQUIRE(envelope_encode(&enc, &env));
+	wire_length_put(enc.len, length);
+	raw_write(fd, length, sizeof(length));
+	raw_write(fd, enc.data, enc.len);
+	gob_encode_free(&enc);
+	meshes_run(&net, 0);
+}
+
+/* How many gossip messages with this text have reached a raw peer. */
+static unsigned
+raw_count(int fd, uint8_t tag, const char *text)
+{
+	static uint8_t body[65536];
+	struct envelope env;
+	uint8_t length[4];
+	unsigned count = 0;
+	size_t len;
+
+	while (raw_read(&net, fd, length, sizeof(length))) {
+		len = wire_length_get(length);
+		ATF_REQUIRE(len <= sizeof(body));
+		ATF_REQUIRE(raw_read(&net, fd, body, len));
+		if (envelope_parse(body, len, &env) && env.tag == tag &&
+		    env.len == strlen(text) &&
+		    memcmp(env.data, text, env.len) == 0)
+			count++;
+	}
+	return count;
+}
+
+ATF_TC_WITHOUT_HEAD(unknown_channel_relayed);
+ATF_TC_BODY(unknown_channel_relayed, tc)
+{
+	int a, b;
+
+	start(2, NULL);
+	node_target(&net, 0, 1);
+	meshes_run(&net, 1000);
+	a = node_join_raw(&net, 0, 1);
+	b = node_join_raw(&net, 1, 2);
+	raw_count(b, WIRE_GOSSIP, "");
+	raw_gossip(a, WIRE_GOSSIP, "IPallocation", "hello");
+	raw_gossip(a, WIRE_GOSSIP, "IPallocation", "hello");
+	meshes_run(&net, 500);
+	ATF_CHECK_EQ(1, raw_count(b, WIRE_GOSSIP, "hello"));
+	raw_gossip(a, WIRE_GOSSIP_BROADCAST, "nameserver", "all");
+	meshes_run(&net, 500);
+	ATF_CHECK_EQ(1, raw_count(b, WIRE_GOSSIP_BROADCAST, "all"));
+	close(a);
+	close(b);
+	meshes_free(&net);
+}
+
+/* More names of channels than we keep are not an error, only not relayed. */
+ATF_TC_WITHOUT_HEAD(too_many_channels);
+ATF_TC_BODY(too_many_channels, tc)
+{
+	char channel[16];
+	unsigned i;
+	int a, b;
+
+	start(1, NULL);
+	a = node_join_raw(&net, 0, 1);
+	b = node_join_raw(&net, 0, 2);
+	raw_count(b, WIRE_GOSSIP, "");
+	for (i = 0; i < 40; i++) {
+		snprintf(channel, sizeof(channel), "channel%u", i);
+		raw_gossip(a, WIRE_GOSSIP_BROADCAST, channel, "x");
+	}
+	ATF_CHECK_EQ(16, raw_count(b, WIRE_GOSSIP_BROADCAST, "x"));
+	ATF_CHECK_EQ(2, node_rows(&net, 0, CTL_ESTABLISHED));
+	close(a);
+	close(b);
+	meshes_free(&net);
+}
+
+/* A peer that reads nothing is cut off before it fills our memory. */
+ATF_TC_WITHOUT_HEAD(slow_peer);
+ATF_TC_BODY(slow_peer, tc)
+{
+	static uint8_t text[200000];
+	unsigned i;
+	int a;
+
+	start(1, NULL);
+	a = node_join_raw(&net, 0, 1);
+	ATF_REQUIRE_EQ(1, node_rows(&net, 0, CTL_ESTABLISHED));
+	for (i = 0; i < 200; i++)
+		mesh_overlay_send(net.nodes[0].mesh, 1, 7, text, sizeof(text),
+		    net.now);
+	meshes_run(&net, 100);
+	ATF_CHECK_EQ(0, node_rows(&net, 0, CTL_ESTABLISHED));
+	close(a);
+	meshes_free(&net);
+}
+
+/* Stalled strangers neither fill the table nor keep an honest peer out. */
+ATF_TC_WITHOUT_HEAD(half_open_flood);
+ATF_TC_BODY(half_open_flood, tc)
+{
+	int fds[150];
+	size_t i;
+
+	start(2, "s3cr3t");
+	for (i = 0; i < 150; i++)
+		fds[i] = node_raw(&net, 0,
+		    MESHES_NET + 100 + (uint32_t)(i % 30));
+	node_target(&net, 1, 0);
+	meshes_run(&net, 300);
+	ATF_CHECK(meshes_full(&net, 2));
+	for (i = 0; i < 150; i++)
+		close(fds[i]);
+	meshes_free(&net);
+}
+
+ATF_TP_ADD_TCS(tp)
+{
+	ATF_TP_ADD_TC(tp, full_mesh);
+	ATF_TP_ADD_TC(tp, stays_up_for_an_hour);
+	ATF_TP_ADD_TC(tp, line_relays);
+	ATF_TP_ADD_TC(tp, partition_and_heal);
+	ATF_TP_ADD_TC(tp, tie_break);
+	ATF_TP_ADD_TC(tp, redial_at_once);
+	ATF_TP_ADD_TC(tp, restart_with_other_uid);
+	ATF_TP_ADD_TC(tp, name_collision);
+	ATF_TP_ADD_TC(tp, self_connection);
+	ATF_TP_ADD_TC(tp, wrong_password_on_both_sides);
+	ATF_TP_ADD_TC(tp, password_on_one_side);
+	ATF_TP_ADD_TC(tp, no_common_overlay);
+	ATF_TP_ADD_TC(tp, connection_limit);
+	ATF_TP_ADD_TC(tp, unknown_channel_relayed);
+	ATF_TP_ADD_TC(tp, too_many_channels);
+	ATF_TP_ADD_TC(tp, slow_peer);
+	ATF_TP_ADD_TC(tp, half_open_flood);
+	return atf_no_error();
+}
