@@ -278,7 +278,7 @@ ATF_TC_BODY(ids, tc)
 	ATF_REQUIRE(peer_get(&two));
 	ATF_CHECK_EQ(CTL_TARGET, two.imsg.hdr.type);
 	ATF_CHECK_EQ(5, two.imsg.hdr.id);
-	ATF_CHECK_STREQ("host", two.imsg.data);
+	ATF_CHECK_STREQ("host", (const char *)two.imsg.data);
 	/* The parent can not end what the engine was asked. */
 	ATF_CHECK(clients_end(world.clients, CLIENTS_PARENT, world.asked[0].id,
 	    &end, sizeof(end), world.now));
