@@ -6,32 +6,28 @@
 #include "regress/lib/peers.h"
 #include "regress/lib/vectors.h"
 
-static const struct gob_field	peer_fields[] = {
-	{ "NameByte", &gob_bytes }, { "NickName", &gob_string },
-	{ "UID", &gob_uint }, { "Version", &gob_uint },
-	{ "ShortID", &gob_uint }, { "HasShortID", &gob_bool }
-};
-static const struct gob_schema	peer_schema = {
-	.kind = GOB_STRUCT, .name = "peerSummary", .fields = peer_fields,
-	.nfields = 6
-};
-static const struct gob_field	conn_fields[] = {
-	{ "NameByte", &gob_bytes }, { "RemoteTCPAddr", &gob_string },
-	{ "Outbound", &gob_bool }, { "Established", &gob_bool }
-};
-static const struct gob_schema	conn_schema = {
-	.kind = GOB_STRUCT, .name = "connectionSummary",
-	.fields = conn_fields, .nfields = 4
-};
-static const struct gob_schema	conns_schema = {
-	.kind = GOB_SLICE, .elem = &conn_schema
-};
+static const struct gob_field peer_fields[] = {{"NameByte", &gob_bytes},
+    {"NickName", &gob_string}, {"UID", &gob_uint}, {"Version", &gob_uint},
+    {"ShortID", &gob_uint}, {"HasShortID", &gob_bool}};
+static const struct gob_schema peer_schema = {.kind = GOB_STRUCT,
+    .name = "peerSummary",
+    .fields = peer_fields,
+    .nfields = 6};
+static const struct gob_field conn_fields[] = {{"NameByte", &gob_bytes},
+    {"RemoteTCPAddr", &gob_string}, {"Outbound", &gob_bool},
+    {"Established", &gob_bool}};
+static const struct gob_schema conn_schema = {.kind = GOB_STRUCT,
+    .name = "connectionSummary",
+    .fields = conn_fields,
+    .nfields = 4};
+static const struct gob_schema conns_schema = {
+    .kind = GOB_SLICE, .elem = &conn_schema};
 
 uint32_t
 peers_random(void *arg, uint32_t bound)
 {
-	static uint32_t	count;
-	uint32_t	*next = arg != NULL ? arg : &count;
+	static uint32_t count;
+	uint32_t *next = arg != NULL ? arg : &count;
 
 	return (*next)++ % bound;
 }
@@ -39,7 +35,7 @@ peers_random(void *arg, uint32_t bound)
 uint64_t
 peers_name(const json_t *object, const char *key)
 {
-	uint64_t	name;
+	uint64_t name;
 
 	ATF_REQUIRE(peername_parse(vectors_text(object, key), &name));
 	return name;
@@ -48,7 +44,7 @@ peers_name(const json_t *object, const char *key)
 static void
 put_name(struct gob_encoder *enc, uint64_t name)
 {
-	uint8_t	bytes[PEERNAME_LEN];
+	uint8_t bytes[PEERNAME_LEN];
 
 	peername_put(name, bytes);
 	gob_encode_bytes(enc, bytes, sizeof(bytes));
@@ -64,9 +60,9 @@ is_true(const json_t *object, const char *key)
 static void
 put_peer(struct gob_encoder *enc, const json_t *peer)
 {
-	struct gob_fields	fields = { 0 };
-	json_t			*conn;
-	size_t			 i;
+	struct gob_fields fields = {0};
+	json_t *conn;
+	size_t i;
 
 	gob_encode_begin(enc, &peer_schema);
 	gob_encode_field(enc, &fields, 0);
@@ -85,8 +81,8 @@ put_peer(struct gob_encoder *enc, const json_t *peer)
 	gob_encode_end(enc);
 
 	gob_encode_begin(enc, &conns_schema);
-	gob_encode_count(enc, json_array_size(vectors_get(peer,
-	    "connections")));
+	gob_encode_count(
+	    enc, json_array_size(vectors_get(peer, "connections")));
 	json_array_foreach(vectors_get(peer, "connections"), i, conn) {
 		memset(&fields, 0, sizeof(fields));
 		gob_encode_field(enc, &fields, 0);
@@ -105,9 +101,9 @@ put_peer(struct gob_encoder *enc, const json_t *peer)
 uint8_t *
 peers_payload(const json_t *peers, size_t *len)
 {
-	struct gob_encoder	 enc;
-	json_t			*peer;
-	size_t			 i;
+	struct gob_encoder enc;
+	json_t *peer;
+	size_t i;
 
 	gob_encode_init(&enc, TOPOLOGY_UPDATE_MAX);
 	json_array_foreach(peers, i, peer)
@@ -120,9 +116,9 @@ peers_payload(const json_t *peers, size_t *len)
 static void
 set_self(struct topology *topo, const json_t *peer)
 {
-	json_t		*conn;
-	uint64_t	 name;
-	size_t		 i;
+	json_t *conn;
+	uint64_t name;
+	size_t i;
 
 	json_array_foreach(vectors_get(peer, "connections"), i, conn) {
 		name = peers_name(conn, "remote");
@@ -139,12 +135,12 @@ set_self(struct topology *topo, const json_t *peer)
 struct topology *
 peers_topology(const json_t *peers, uint64_t self)
 {
-	struct topology		*topo = NULL;
-	struct topology_update	 update;
-	json_t			*peer;
-	uint8_t			*payload;
-	size_t			 i, len;
-	char			 cause[128];
+	struct topology *topo = NULL;
+	struct topology_update update;
+	json_t *peer;
+	uint8_t *payload;
+	size_t i, len;
+	char cause[128];
 
 	json_array_foreach(peers, i, peer) {
 		if (peers_name(peer, "name") != self)
@@ -156,8 +152,9 @@ peers_topology(const json_t *peers, uint64_t self)
 	}
 	ATF_REQUIRE(topo != NULL);
 	payload = peers_payload(peers, &len);
-	ATF_REQUIRE_MSG(topology_merge(topo, payload, len, &update, cause,
-	    sizeof(cause)), "%s", cause);
+	ATF_REQUIRE_MSG(
+	    topology_merge(topo, payload, len, &update, cause, sizeof(cause)),
+	    "%s", cause);
 	topology_update_free(&update);
 	free(payload);
 	return topo;
@@ -166,16 +163,17 @@ peers_topology(const json_t *peers, uint64_t self)
 static bool
 conns_equal(const struct topology_peer *peer, const json_t *conns)
 {
-	const struct topology_conn	*got;
-	json_t				*conn;
-	size_t				 i;
+	const struct topology_conn *got;
+	json_t *conn;
+	size_t i;
 
 	if (peer->nconns != json_array_size(conns))
 		return false;
 	json_array_foreach(conns, i, conn) {
 		got = topology_conn_find(peer, peers_name(conn, "remote"));
-		if (got == NULL || strcmp(got->addr,
-		    vectors_text(conn, "remote_tcp_addr")) != 0 ||
+		if (got == NULL ||
+		    strcmp(got->addr, vectors_text(conn, "remote_tcp_addr")) !=
+			0 ||
 		    got->outbound != is_true(conn, "outbound") ||
 		    got->established != is_true(conn, "established"))
 			return false;
@@ -193,17 +191,17 @@ peer_equal(const struct topology *topo, const struct topology_peer *got,
 	    got->version == vectors_u64(peer, "version") &&
 	    got->has_short_id == is_true(peer, "has_short_id") &&
 	    (got == topology_self(topo) ||
-	        got->short_id == vectors_u64(peer, "short_id")) &&
+		got->short_id == vectors_u64(peer, "short_id")) &&
 	    conns_equal(got, vectors_get(peer, "connections"));
 }
 
 const char *
 peers_compare(const struct topology *topo, const json_t *peers)
 {
-	const struct topology_peer	*got;
-	static char			 text[64];
-	json_t				*peer;
-	size_t				 i;
+	const struct topology_peer *got;
+	static char text[64];
+	json_t *peer;
+	size_t i;
 
 	if (topology_count(topo) != json_array_size(peers)) {
 		snprintf(text, sizeof(text), "%zu peers in place of %zu",

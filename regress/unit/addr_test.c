@@ -9,17 +9,17 @@
 ATF_TC_WITHOUT_HEAD(peer_names);
 ATF_TC_BODY(peer_names, tc)
 {
-	json_t		*file = vectors_load("peer_names.json"), *cases, *c;
-	char		 buf[PEERNAME_STRLEN];
-	uint8_t		 bytes[PEERNAME_LEN];
-	uint64_t	 name;
-	size_t		 i;
+	json_t *file = vectors_load("peer_names.json"), *cases, *c;
+	char buf[PEERNAME_STRLEN];
+	uint8_t bytes[PEERNAME_LEN];
+	uint64_t name;
+	size_t i;
 
 	cases = vectors_get(file, "parse");
 	ATF_REQUIRE(json_array_size(cases) > 20);
 	json_array_foreach(cases, i, c) {
-		const char	*text = vectors_text(c, "text");
-		bool		 ok = json_is_true(vectors_get(c, "ok"));
+		const char *text = vectors_text(c, "text");
+		bool ok = json_is_true(vectors_get(c, "ok"));
 
 		name = 42;
 		ATF_CHECK_EQ_MSG(peername_parse(text, &name), ok, "%s", text);
@@ -28,8 +28,8 @@ ATF_TC_BODY(peer_names, tc)
 			continue;
 		}
 		ATF_CHECK_EQ_MSG(name, vectors_u64(c, "uint64"), "%s", text);
-		ATF_CHECK_STREQ(peername_format(name, buf),
-		    vectors_text(c, "canonical"));
+		ATF_CHECK_STREQ(
+		    peername_format(name, buf), vectors_text(c, "canonical"));
 		peername_put(name, bytes);
 		ATF_CHECK_EQ(peername_get(bytes), name);
 	}
@@ -39,12 +39,11 @@ ATF_TC_BODY(peer_names, tc)
 ATF_TC_WITHOUT_HEAD(bad_names);
 ATF_TC_BODY(bad_names, tc)
 {
-	static const char *const	bad[] = {
-		":", ":::", "1::2::3", "1:2:3:4:5::", "::1:2:3:4:5", "1:",
-		":1", "1:2:3:4:5:", "1::2:", "1:::2", "1:2:3:4:5:6:",
-		"1::2:3:4:5", "::g", " ::1", "1:2:3:4:5:6::"
-	};
-	uint64_t			name;
+	static const char *const bad[] = {":", ":::", "1::2::3",
+	    "1:2:3:4:5::", "::1:2:3:4:5", "1:", ":1",
+	    "1:2:3:4:5:", "1::2:", "1:::2", "1:2:3:4:5:6:", "1::2:3:4:5", "::g",
+	    " ::1", "1:2:3:4:5:6::"};
+	uint64_t name;
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		ATF_CHECK_MSG(!peername_parse(bad[i], &name), "%s", bad[i]);
@@ -53,14 +52,12 @@ ATF_TC_BODY(bad_names, tc)
 ATF_TC_WITHOUT_HEAD(endpoints);
 ATF_TC_BODY(endpoints, tc)
 {
-	static const char *const	bad[] = {
-		"", "1.2.3", "1.2.3.4.5", "1.2.3.256", "01.2.3.4", "1.2.3.4:",
-		"1.2.3.4:65536", "1.2.3.4:01", "1.2.3.4 ", " 1.2.3.4",
-		"1.2.3.4:-1", "1..2.3", "a.b.c.d", "1.2.3.4:1x",
-		"4294967296.0.0.1"
-	};
-	struct endpoint			ep, other;
-	char				buf[ENDPOINT_STRLEN];
+	static const char *const bad[] = {"", "1.2.3", "1.2.3.4.5", "1.2.3.256",
+	    "01.2.3.4", "1.2.3.4:", "1.2.3.4:65536", "1.2.3.4:01", "1.2.3.4 ",
+	    " 1.2.3.4", "1.2.3.4:-1", "1..2.3", "a.b.c.d", "1.2.3.4:1x",
+	    "4294967296.0.0.1"};
+	struct endpoint ep, other;
+	char buf[ENDPOINT_STRLEN];
 
 	ATF_REQUIRE(endpoint_parse("10.66.0.2:6783", &ep));
 	ATF_CHECK_EQ(ep.addr, 0x0a420002);
@@ -79,12 +76,10 @@ ATF_TC_BODY(endpoints, tc)
 ATF_TC_WITHOUT_HEAD(subnets);
 ATF_TC_BODY(subnets, tc)
 {
-	static const char *const	bad[] = {
-		"10.0.0.0", "10.0.0.0/33", "10.0.0.1/24", "10.0.0.0/",
-		"10.0.0.0/08", "10.0.0.0/8/8"
-	};
-	struct subnet			subnet;
-	char				buf[SUBNET_STRLEN];
+	static const char *const bad[] = {"10.0.0.0", "10.0.0.0/33",
+	    "10.0.0.1/24", "10.0.0.0/", "10.0.0.0/08", "10.0.0.0/8/8"};
+	struct subnet subnet;
+	char buf[SUBNET_STRLEN];
 
 	ATF_REQUIRE(subnet_parse("10.66.0.0/16", &subnet));
 	ATF_CHECK(subnet_contains(subnet, 0x0a42ffff));

@@ -6,18 +6,17 @@
 #include "weaved/engine/mesh/features.h"
 #include "weaved/engine/mesh/gob.h"
 
-static const struct gob_schema	map_schema = {
-	.kind = GOB_MAP, .key = &gob_string, .elem = &gob_string
-};
+static const struct gob_schema map_schema = {
+    .kind = GOB_MAP, .key = &gob_string, .elem = &gob_string};
 
 static bool
-decode_object(json_t *object, struct features *features, char *cause,
-    size_t size)
+decode_object(
+    json_t *object, struct features *features, char *cause, size_t size)
 {
-	struct gob_encoder	 enc;
-	const char		*key;
-	json_t			*value;
-	bool			 ok;
+	struct gob_encoder enc;
+	const char *key;
+	json_t *value;
+	bool ok;
 
 	gob_encode_init(&enc, 4096);
 	gob_encode_begin(&enc, &map_schema);
@@ -36,7 +35,7 @@ decode_object(json_t *object, struct features *features, char *cause,
 static void
 check_features(const json_t *c, const struct features *features)
 {
-	uint64_t	name, ours = vectors_u64(c, "our_conn_id");
+	uint64_t name, ours = vectors_u64(c, "our_conn_id");
 
 	ATF_REQUIRE(peername_parse(vectors_text(c, "name"), &name));
 	ATF_CHECK_EQ(features->name, name);
@@ -55,16 +54,16 @@ check_features(const json_t *c, const struct features *features)
 ATF_TC_WITHOUT_HEAD(parse_features);
 ATF_TC_BODY(parse_features, tc)
 {
-	json_t		*file = vectors_load("handshake.json"), *c;
-	struct features	 features;
-	char		 cause[256];
-	size_t		 i;
-	bool		 ok;
+	json_t *file = vectors_load("handshake.json"), *c;
+	struct features features;
+	char cause[256];
+	size_t i;
+	bool ok;
 
 	json_array_foreach(vectors_get(file, "parse_features"), i, c) {
 		cause[0] = '\0';
-		ok = decode_object(vectors_get(c, "features"), &features,
-		    cause, sizeof(cause));
+		ok = decode_object(vectors_get(c, "features"), &features, cause,
+		    sizeof(cause));
 		ATF_CHECK_EQ_MSG(ok, json_is_true(vectors_get(c, "ok")),
 		    "case %zu: %s", i, cause);
 		if (ok)
@@ -78,10 +77,10 @@ ATF_TC_BODY(parse_features, tc)
 ATF_TC_WITHOUT_HEAD(round_trip);
 ATF_TC_BODY(round_trip, tc)
 {
-	struct features	in, out;
-	uint8_t		buf[FEATURES_MAX];
-	char		cause[256];
-	size_t		len;
+	struct features in, out;
+	uint8_t buf[FEATURES_MAX];
+	char cause[256];
+	size_t len;
 
 	memset(&in, 0, sizeof(in));
 	in.name = 0x0a0000000001;
@@ -98,23 +97,22 @@ ATF_TC_BODY(round_trip, tc)
 	ATF_CHECK(memcmp(&in, &out, sizeof(in)) == 0);
 	ATF_CHECK_EQ(features_encode(&in, buf, len - 1), 0);
 	for (size_t n = 0; n < len; n++)
-		ATF_CHECK(!features_decode(buf, n, &out, cause,
-		    sizeof(cause)));
+		ATF_CHECK(!features_decode(buf, n, &out, cause, sizeof(cause)));
 }
 
 /* The cause is fit for a terminal, whatever the peer wrote. */
 ATF_TC_WITHOUT_HEAD(printable_cause);
 ATF_TC_BODY(printable_cause, tc)
 {
-	json_t		*file = vectors_load("handshake.json"), *map;
-	struct features	 features;
-	char		 cause[256];
+	json_t *file = vectors_load("handshake.json"), *map;
+	struct features features;
+	char cause[256];
 
 	map = vectors_get(file, "features_a");
 	json_object_set_new(map, "Trusted", json_string("\033[2J\r\n\b"));
 	ATF_REQUIRE(!decode_object(map, &features, cause, sizeof(cause)));
 	for (const char *p = cause; *p != '\0'; p++)
-		ATF_CHECK(*p >= ' ' && *p <= '~');
+		ATF_CHECK_MSG(*p >= 0x20 && *p <= 0x7e, "%02x", *p);
 	ATF_CHECK(strstr(cause, "Trusted") != NULL);
 	json_decref(file);
 }

@@ -10,9 +10,9 @@
 static void
 session_key(const json_t *file, uint8_t key[WIRE_KEY_LEN])
 {
-	const json_t	*side = vectors_get(file, "encrypted");
-	size_t		 len;
-	uint8_t		*bytes = vectors_bytes(side, "a_session_key", &len);
+	const json_t *side = vectors_get(file, "encrypted");
+	size_t len;
+	uint8_t *bytes = vectors_bytes(side, "a_session_key", &len);
 
 	ATF_REQUIRE_EQ(len, WIRE_KEY_LEN);
 	memcpy(key, bytes, len);
@@ -22,13 +22,13 @@ session_key(const json_t *file, uint8_t key[WIRE_KEY_LEN])
 static void
 check_sealed(const json_t *c, const uint8_t key[WIRE_KEY_LEN], bool outbound)
 {
-	uint64_t	 index = vectors_u64(c, "index");
-	size_t		 len, boxlen, wirelen;
-	uint8_t		*text = vectors_bytes(c, "plaintext", &len);
-	uint8_t		*box = vectors_bytes(c, "ciphertext", &boxlen);
-	uint8_t		*wire = vectors_bytes(c, "wire", &wirelen);
-	uint8_t		*want = vectors_bytes(c, "nonce", NULL), *out;
-	uint8_t		 nonce[WIRE_NONCE_LEN];
+	uint64_t index = vectors_u64(c, "index");
+	size_t len, boxlen, wirelen;
+	uint8_t *text = vectors_bytes(c, "plaintext", &len);
+	uint8_t *box = vectors_bytes(c, "ciphertext", &boxlen);
+	uint8_t *wire = vectors_bytes(c, "wire", &wirelen);
+	uint8_t *want = vectors_bytes(c, "nonce", NULL), *out;
+	uint8_t nonce[WIRE_NONCE_LEN];
 
 	wire_nonce_put(outbound, index, nonce);
 	ATF_CHECK(memcmp(nonce, want, sizeof(nonce)) == 0);
@@ -42,8 +42,7 @@ check_sealed(const json_t *c, const uint8_t key[WIRE_KEY_LEN], bool outbound)
 	    out + WIRE_LENGTH_LEN + WIRE_TAG, len);
 	ATF_CHECK(memcmp(out, wire, wirelen) == 0);
 	ATF_CHECK_EQ(wire_length_get(out), boxlen);
-	ATF_CHECK(wire_open(key, outbound, index, box + WIRE_TAG, box,
-	    boxlen));
+	ATF_CHECK(wire_open(key, outbound, index, box + WIRE_TAG, box, boxlen));
 	ATF_CHECK(memcmp(box + WIRE_TAG, text, len) == 0);
 	free(text);
 	free(box);
@@ -55,17 +54,17 @@ check_sealed(const json_t *c, const uint8_t key[WIRE_KEY_LEN], bool outbound)
 ATF_TC_WITHOUT_HEAD(sealed);
 ATF_TC_BODY(sealed, tc)
 {
-	json_t	*file = vectors_load("handshake.json"), *c;
-	uint8_t	 key[WIRE_KEY_LEN];
-	size_t	 i;
+	json_t *file = vectors_load("handshake.json"), *c;
+	uint8_t key[WIRE_KEY_LEN];
+	size_t i;
 
 	ATF_REQUIRE(sodium_init() != -1);
 	session_key(file, key);
-	json_array_foreach(vectors_get(file,
-	    "messages_sealed_by_outbound_side"), i, c)
+	json_array_foreach(
+	    vectors_get(file, "messages_sealed_by_outbound_side"), i, c)
 		check_sealed(c, key, true);
-	json_array_foreach(vectors_get(file,
-	    "messages_sealed_by_inbound_side"), i, c)
+	json_array_foreach(
+	    vectors_get(file, "messages_sealed_by_inbound_side"), i, c)
 		check_sealed(c, key, false);
 	json_decref(file);
 }
@@ -73,17 +72,17 @@ ATF_TC_BODY(sealed, tc)
 static void
 check_sequence(const json_t *c, const uint8_t key[WIRE_KEY_LEN])
 {
-	bool		 sender;
-	uint64_t	 counter = 0;
-	json_t		*step;
-	size_t		 i, len, textlen;
+	bool sender;
+	uint64_t counter = 0;
+	json_t *step;
+	size_t i, len, textlen;
 
 	sender = !json_is_true(vectors_get(c, "receiver_is_outbound"));
 	json_array_foreach(vectors_get(c, "steps"), i, step) {
-		uint8_t	*box = vectors_bytes(step, "ciphertext", &len);
-		uint8_t	*want = vectors_bytes(step, "plaintext", &textlen);
-		uint8_t	*text = calloc(1, len + 1);
-		bool	 ok;
+		uint8_t *box = vectors_bytes(step, "ciphertext", &len);
+		uint8_t *want = vectors_bytes(step, "plaintext", &textlen);
+		uint8_t *text = calloc(1, len + 1);
+		bool ok;
 
 		ok = wire_open(key, sender, counter++, text, box, len);
 		ATF_CHECK_EQ_MSG(ok, json_is_true(vectors_get(step, "ok")),
@@ -98,9 +97,9 @@ check_sequence(const json_t *c, const uint8_t key[WIRE_KEY_LEN])
 ATF_TC_WITHOUT_HEAD(open_sequences);
 ATF_TC_BODY(open_sequences, tc)
 {
-	json_t	*file = vectors_load("handshake.json"), *c;
-	uint8_t	 key[WIRE_KEY_LEN];
-	size_t	 i;
+	json_t *file = vectors_load("handshake.json"), *c;
+	uint8_t key[WIRE_KEY_LEN];
+	size_t i;
 
 	ATF_REQUIRE(sodium_init() != -1);
 	session_key(file, key);
@@ -112,7 +111,7 @@ ATF_TC_BODY(open_sequences, tc)
 ATF_TC_WITHOUT_HEAD(header);
 ATF_TC_BODY(header, tc)
 {
-	uint8_t	header[WIRE_HEADER_LEN], low, high;
+	uint8_t header[WIRE_HEADER_LEN], low, high;
 
 	wire_header_put(header);
 	ATF_CHECK(memcmp(header, "weave\2\2", sizeof(header)) == 0);

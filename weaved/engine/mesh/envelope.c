@@ -4,17 +4,17 @@
 #include "weaved/engine/mesh/envelope.h"
 #include "weaved/engine/mesh/wire.h"
 
-static bool	next_value(struct gob_decoder *, const struct gob_schema *);
-static bool	next_name(struct gob_decoder *, uint64_t *);
-static bool	next_channel(struct gob_decoder *, char *);
-static bool	next_addresses(struct gob_decoder *, const uint8_t *, size_t,
-		    struct envelope *);
-static bool	next_data(struct gob_decoder *, struct envelope *);
+static bool next_value(struct gob_decoder *, const struct gob_schema *);
+static bool next_name(struct gob_decoder *, uint64_t *);
+static bool next_channel(struct gob_decoder *, char *);
+static bool next_addresses(
+    struct gob_decoder *, const uint8_t *, size_t, struct envelope *);
+static bool next_data(struct gob_decoder *, struct envelope *);
 
 static bool
 next_value(struct gob_decoder *dec, const struct gob_schema *schema)
 {
-	struct gob_ref	ref;
+	struct gob_ref ref;
 
 	return gob_decode_next(dec, schema, &ref) == 1;
 }
@@ -29,8 +29,8 @@ next_name(struct gob_decoder *dec, uint64_t *name)
 static bool
 next_channel(struct gob_decoder *dec, char *channel)
 {
-	const uint8_t	*text;
-	size_t		 len;
+	const uint8_t *text;
+	size_t len;
 
 	if (!next_value(dec, &gob_string) ||
 	    !gob_decode_bytes(dec, &text, &len) ||
@@ -61,13 +61,13 @@ next_addresses(struct gob_decoder *dec, const uint8_t *message, size_t len,
 	return next_channel(dec, env->channel) &&
 	    next_name(dec, &env->source) &&
 	    (env->tag != WIRE_GOSSIP_UNICAST ||
-	        next_name(dec, &env->destination));
+		next_name(dec, &env->destination));
 }
 
 bool
 envelope_parse(const uint8_t *message, size_t len, struct envelope *env)
 {
-	struct gob_decoder	dec;
+	struct gob_decoder dec;
 
 	return next_addresses(&dec, message, len, env) &&
 	    (env->tag == WIRE_GOSSIP_UNICAST || next_data(&dec, env));
@@ -76,7 +76,7 @@ envelope_parse(const uint8_t *message, size_t len, struct envelope *env)
 bool
 envelope_parse_data(const uint8_t *message, size_t len, struct envelope *env)
 {
-	struct gob_decoder	dec;
+	struct gob_decoder dec;
 
 	return next_addresses(&dec, message, len, env) && next_data(&dec, env);
 }

@@ -1,4 +1,4 @@
-#define LIBBSD_OPENBSD_VIS	/* strnvis(3) with the arguments of OpenBSD */
+#define LIBBSD_OPENBSD_VIS /* strnvis(3) with the arguments of OpenBSD */
 
 #include <errno.h>
 #include <stdarg.h>
@@ -10,11 +10,10 @@
 #include "weaved/engine/mesh/features.h"
 #include "weaved/engine/mesh/gob.h"
 
-#define VALUE_MAX	512	/* of keys we know, with NUL; longer is cut */
+#define VALUE_MAX 512 /* of keys we know, with NUL; longer is cut */
 
-static const struct gob_schema	map_schema = {
-	.kind = GOB_MAP, .key = &gob_string, .elem = &gob_string
-};
+static const struct gob_schema map_schema = {
+    .kind = GOB_MAP, .key = &gob_string, .elem = &gob_string};
 
 enum key {
 	KEY_FLAVOUR,
@@ -30,46 +29,44 @@ enum key {
 };
 
 static const struct {
-	const char	*text;
-	bool		 required;
-} keys[KEYS] = {
-	[KEY_FLAVOUR] = { "PeerNameFlavour", true },
-	[KEY_NAME] = { "Name", true },
-	[KEY_NICKNAME] = { "NickName", true },
-	[KEY_UID] = { "UID", true },
-	[KEY_CONN_ID] = { "ConnID", true },
-	[KEY_SHORT_ID] = { "ShortID", false },
-	[KEY_TRUSTED] = { "Trusted", false },
-	[KEY_OVERLAYS] = { "Overlays", false },
-	[KEY_WEAVED] = { "Weaved", false }
-};
+	const char *text;
+	bool required;
+} keys[KEYS] = {[KEY_FLAVOUR] = {"PeerNameFlavour", true},
+    [KEY_NAME] = {"Name", true},
+    [KEY_NICKNAME] = {"NickName", true},
+    [KEY_UID] = {"UID", true},
+    [KEY_CONN_ID] = {"ConnID", true},
+    [KEY_SHORT_ID] = {"ShortID", false},
+    [KEY_TRUSTED] = {"Trusted", false},
+    [KEY_OVERLAYS] = {"Overlays", false},
+    [KEY_WEAVED] = {"Weaved", false}};
 
 struct values {
-	bool	there[KEYS];
-	char	text[KEYS][VALUE_MAX];
+	bool there[KEYS];
+	char text[KEYS][VALUE_MAX];
 };
 
-static bool	refuse(char *, size_t, const char *, ...)
-		    __attribute__((format(printf, 3, 4)));
-static bool	read_map(struct gob_decoder *, struct values *);
-static void	keep(struct values *, const uint8_t *, size_t,
-		    const uint8_t *, size_t);
-static bool	check_required(const struct values *, char *, size_t);
-static bool	parse_number(const struct values *, enum key, uint64_t,
-		    uint64_t *, char *, size_t);
-static bool	parse_trusted(const struct values *, bool *, char *, size_t);
-static bool	parse_values(const struct values *, struct features *, char *,
-		    size_t);
-static void	put_text(struct gob_encoder *, enum key, const char *);
-static void	put_number(struct gob_encoder *, enum key, uint64_t);
-static void	put_map(struct gob_encoder *, const struct features *);
+static bool refuse(char *, size_t, const char *, ...)
+    __attribute__((format(printf, 3, 4)));
+static bool read_map(struct gob_decoder *, struct values *);
+static void keep(
+    struct values *, const uint8_t *, size_t, const uint8_t *, size_t);
+static bool check_required(const struct values *, char *, size_t);
+static bool parse_number(
+    const struct values *, enum key, uint64_t, uint64_t *, char *, size_t);
+static bool parse_trusted(const struct values *, bool *, char *, size_t);
+static bool parse_values(
+    const struct values *, struct features *, char *, size_t);
+static void put_text(struct gob_encoder *, enum key, const char *);
+static void put_number(struct gob_encoder *, enum key, uint64_t);
+static void put_map(struct gob_encoder *, const struct features *);
 
 /* Always false; text from the network is made printable. */
 static bool
 refuse(char *cause, size_t size, const char *fmt, ...)
 {
-	char	text[256];
-	va_list	ap;
+	char text[256];
+	va_list ap;
 
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
@@ -83,8 +80,8 @@ bool
 features_decode(const uint8_t *data, size_t len, struct features *features,
     char *cause, size_t size)
 {
-	struct gob_decoder	dec;
-	struct values		values;
+	struct gob_decoder dec;
+	struct values values;
 
 	gob_decode_init(&dec, data, len);
 	memset(&values, 0, sizeof(values));
@@ -99,10 +96,10 @@ features_decode(const uint8_t *data, size_t len, struct features *features,
 static bool
 read_map(struct gob_decoder *dec, struct values *values)
 {
-	const uint8_t	*key, *value;
-	size_t		 keylen, len;
-	struct gob_ref	 ref;
-	uint64_t	 count;
+	const uint8_t *key, *value;
+	size_t keylen, len;
+	struct gob_ref ref;
+	uint64_t count;
 
 	if (gob_decode_next(dec, &map_schema, &ref) != 1 ||
 	    !gob_decode_count(dec, &count))
@@ -141,8 +138,8 @@ check_required(const struct values *values, char *cause, size_t size)
 {
 	for (int i = 0; i < KEYS; i++)
 		if (keys[i].required && !values->there[i])
-			return refuse(cause, size, "field %s is missing",
-			    keys[i].text);
+			return refuse(
+			    cause, size, "field %s is missing", keys[i].text);
 	return true;
 }
 
@@ -151,8 +148,8 @@ static bool
 parse_number(const struct values *values, enum key key, uint64_t max,
     uint64_t *number, char *cause, size_t size)
 {
-	const char	*text = values->text[key];
-	char		*end;
+	const char *text = values->text[key];
+	char *end;
 
 	if (text[0] != '\0' && text[strspn(text, "0123456789")] == '\0') {
 		errno = 0;
@@ -164,14 +161,12 @@ parse_number(const struct values *values, enum key key, uint64_t max,
 }
 
 static bool
-parse_trusted(const struct values *values, bool *trusted, char *cause,
-    size_t size)
+parse_trusted(
+    const struct values *values, bool *trusted, char *cause, size_t size)
 {
-	static const char *const	words[] = {
-		"1", "t", "T", "TRUE", "true", "True",
-		"0", "f", "F", "FALSE", "false", "False"
-	};
-	const char			*text = values->text[KEY_TRUSTED];
+	static const char *const words[] = {"1", "t", "T", "TRUE", "true",
+	    "True", "0", "f", "F", "FALSE", "false", "False"};
+	const char *text = values->text[KEY_TRUSTED];
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
 		if (strcmp(text, words[i]) == 0) {
@@ -186,24 +181,26 @@ static bool
 parse_values(const struct values *values, struct features *features,
     char *cause, size_t size)
 {
-	const char	*overlays = values->text[KEY_OVERLAYS];
-	uint64_t	 short_id;
+	const char *overlays = values->text[KEY_OVERLAYS];
+	uint64_t short_id;
 
 	if (strcmp(values->text[KEY_FLAVOUR], "mac") != 0)
-		return refuse(cause, size, "peer name flavour \"%.64s\" where "
-		    "we use mac", values->text[KEY_FLAVOUR]);
+		return refuse(cause, size,
+		    "peer name flavour \"%.64s\" where "
+		    "we use mac",
+		    values->text[KEY_FLAVOUR]);
 	if (!peername_parse(values->text[KEY_NAME], &features->name) ||
 	    features->name == PEERNAME_UNKNOWN)
 		return refuse(cause, size, "bad peer name \"%.64s\"",
 		    values->text[KEY_NAME]);
-	if (!parse_number(values, KEY_UID, UINT64_MAX, &features->uid, cause,
-	        size) ||
+	if (!parse_number(
+		values, KEY_UID, UINT64_MAX, &features->uid, cause, size) ||
 	    !parse_number(values, KEY_CONN_ID, UINT64_MAX, &features->conn_id,
-	        cause, size))
+		cause, size))
 		return false;
 	if (values->there[KEY_SHORT_ID]) {
-		if (!parse_number(values, KEY_SHORT_ID, SHORT_ID_MAX,
-		        &short_id, cause, size))
+		if (!parse_number(values, KEY_SHORT_ID, SHORT_ID_MAX, &short_id,
+			cause, size))
 			return false;
 		features->short_id = (uint16_t)short_id;
 		features->has_short_id = true;
@@ -212,8 +209,8 @@ parse_values(const struct values *values, struct features *features,
 	    !parse_trusted(values, &features->trusted, cause, size))
 		return false;
 	features->has_overlays = values->there[KEY_OVERLAYS];
-	if (strlcpy(features->overlays, overlays,
-	        sizeof(features->overlays)) >= sizeof(features->overlays))
+	if (strlcpy(features->overlays, overlays, sizeof(features->overlays)) >=
+	    sizeof(features->overlays))
 		return refuse(cause, size, "list of overlays too long");
 	strlcpy(features->nickname, values->text[KEY_NICKNAME],
 	    sizeof(features->nickname));
@@ -232,7 +229,7 @@ put_text(struct gob_encoder *enc, enum key key, const char *text)
 static void
 put_number(struct gob_encoder *enc, enum key key, uint64_t number)
 {
-	char	text[21];
+	char text[21];
 
 	snprintf(text, sizeof(text), "%llu", (unsigned long long)number);
 	put_text(enc, key, text);
@@ -241,10 +238,11 @@ put_number(struct gob_encoder *enc, enum key key, uint64_t number)
 static void
 put_map(struct gob_encoder *enc, const struct features *features)
 {
-	char	name[PEERNAME_STRLEN];
+	char name[PEERNAME_STRLEN];
 
-	gob_encode_count(enc, 6u + features->has_short_id +
-	    features->has_overlays + (features->software[0] != '\0'));
+	gob_encode_count(enc,
+	    6u + features->has_short_id + features->has_overlays +
+		(features->software[0] != '\0'));
 	put_text(enc, KEY_FLAVOUR, "mac");
 	put_text(enc, KEY_NAME, peername_format(features->name, name));
 	put_text(enc, KEY_NICKNAME, features->nickname);
@@ -262,8 +260,8 @@ put_map(struct gob_encoder *enc, const struct features *features)
 size_t
 features_encode(const struct features *features, uint8_t *buf, size_t size)
 {
-	struct gob_encoder	enc;
-	size_t			len = 0;
+	struct gob_encoder enc;
+	size_t len = 0;
 
 	gob_encode_init(&enc, size);
 	gob_encode_begin(&enc, &map_schema);

@@ -3,58 +3,50 @@
 #include "weaved/engine/mesh/gob.h"
 
 /* Fields of wireType, each for one kind of definition (5.4). */
-#define WIRE_ARRAY	1
-#define WIRE_SLICE	2
-#define WIRE_STRUCT	3
-#define WIRE_MAP	4
-#define WIRE_ENCODER	5	/* and two more, all opaque */
-#define WIRE_FIELDS	7
+#define WIRE_ARRAY 1
+#define WIRE_SLICE 2
+#define WIRE_STRUCT 3
+#define WIRE_MAP 4
+#define WIRE_ENCODER 5 /* and two more, all opaque */
+#define WIRE_FIELDS 7
 
-#define USER_ID_MIN	64
+#define USER_ID_MIN 64
 
-static bool	 fail(struct gob_decoder *, const char *);
-static bool	 read_uint(struct gob_decoder *, uint64_t *);
-static bool	 read_int(struct gob_decoder *, int64_t *);
-static bool	 read_delta(struct gob_decoder *, uint64_t *, uint64_t);
+static bool fail(struct gob_decoder *, const char *);
+static bool read_uint(struct gob_decoder *, uint64_t *);
+static bool read_int(struct gob_decoder *, int64_t *);
+static bool read_delta(struct gob_decoder *, uint64_t *, uint64_t);
 static const struct gob_type *type_find(const struct gob_decoder *, int64_t);
-static bool	 define(struct gob_decoder *, int64_t);
-static bool	 define_as(struct gob_decoder *, struct gob_type *, uint64_t);
-static bool	 define_common(struct gob_decoder *);
-static bool	 define_part(struct gob_decoder *, struct gob_type *, uint64_t);
-static bool	 define_members(struct gob_decoder *, struct gob_type *);
-static bool	 define_member(struct gob_decoder *, struct gob_member *);
-static bool	 check(struct gob_decoder *, const struct gob_schema *, int64_t);
-static bool	 check_struct(struct gob_decoder *, const struct gob_schema *,
-		    const struct gob_type *);
-static bool	 check_top(struct gob_decoder *, const struct gob_schema *,
-		    int64_t);
-static int	 field_find(const struct gob_schema *,
-		    const struct gob_member *);
-static bool	 skip(struct gob_decoder *, int64_t, unsigned);
-static bool	 skip_bytes(struct gob_decoder *);
-static bool	 skip_struct(struct gob_decoder *, const struct gob_type *,
-		    unsigned);
-static bool	 skip_elems(struct gob_decoder *, const struct gob_type *,
-		    unsigned);
-static bool	 skip_interface(struct gob_decoder *);
+static bool define(struct gob_decoder *, int64_t);
+static bool define_as(struct gob_decoder *, struct gob_type *, uint64_t);
+static bool define_common(struct gob_decoder *);
+static bool define_part(struct gob_decoder *, struct gob_type *, uint64_t);
+static bool define_members(struct gob_decoder *, struct gob_type *);
+static bool define_member(struct gob_decoder *, struct gob_member *);
+static bool check(struct gob_decoder *, const struct gob_schema *, int64_t);
+static bool check_struct(
+    struct gob_decoder *, const struct gob_schema *, const struct gob_type *);
+static bool check_top(struct gob_decoder *, const struct gob_schema *, int64_t);
+static int field_find(const struct gob_schema *, const struct gob_member *);
+static bool skip(struct gob_decoder *, int64_t, unsigned);
+static bool skip_bytes(struct gob_decoder *);
+static bool skip_struct(
+    struct gob_decoder *, const struct gob_type *, unsigned);
+static bool skip_elems(struct gob_decoder *, const struct gob_type *, unsigned);
+static bool skip_interface(struct gob_decoder *);
 
-const struct gob_schema	gob_bool = { .kind = GOB_BOOL };
-const struct gob_schema	gob_int = { .kind = GOB_INT };
-const struct gob_schema	gob_uint = { .kind = GOB_UINT };
-const struct gob_schema	gob_bytes = { .kind = GOB_BYTES };
-const struct gob_schema	gob_string = { .kind = GOB_STRING };
+const struct gob_schema gob_bool = {.kind = GOB_BOOL};
+const struct gob_schema gob_int = {.kind = GOB_INT};
+const struct gob_schema gob_uint = {.kind = GOB_UINT};
+const struct gob_schema gob_bytes = {.kind = GOB_BYTES};
+const struct gob_schema gob_string = {.kind = GOB_STRING};
 
-static const struct gob_type builtin[] = {
-	{ .id = 1, .kind = GOB_BOOL },
-	{ .id = 2, .kind = GOB_INT },
-	{ .id = 3, .kind = GOB_UINT },
-	{ .id = 4, .kind = GOB_FLOAT },
-	{ .id = 5, .kind = GOB_BYTES },
-	{ .id = 6, .kind = GOB_STRING },
-	{ .id = 7, .kind = GOB_COMPLEX },
-	{ .id = 8, .kind = GOB_INTERFACE }
-};
-#define BUILTINS	(int64_t)(sizeof(builtin) / sizeof(builtin[0]))
+static const struct gob_type builtin[] = {{.id = 1, .kind = GOB_BOOL},
+    {.id = 2, .kind = GOB_INT}, {.id = 3, .kind = GOB_UINT},
+    {.id = 4, .kind = GOB_FLOAT}, {.id = 5, .kind = GOB_BYTES},
+    {.id = 6, .kind = GOB_STRING}, {.id = 7, .kind = GOB_COMPLEX},
+    {.id = 8, .kind = GOB_INTERFACE}};
+#define BUILTINS (int64_t)(sizeof(builtin) / sizeof(builtin[0]))
 
 static bool
 fail(struct gob_decoder *dec, const char *error)
@@ -69,7 +61,7 @@ fail(struct gob_decoder *dec, const char *error)
 static bool
 read_uint(struct gob_decoder *dec, uint64_t *value)
 {
-	unsigned	n;
+	unsigned n;
 
 	*value = 0;
 	if (dec->p == dec->limit)
@@ -91,8 +83,8 @@ read_uint(struct gob_decoder *dec, uint64_t *value)
 static bool
 read_int(struct gob_decoder *dec, int64_t *value)
 {
-	uint64_t	u;
-	bool		ok = read_uint(dec, &u);
+	uint64_t u;
+	bool ok = read_uint(dec, &u);
 
 	*value = (int64_t)(u >> 1);
 	if (u & 1)
@@ -107,7 +99,7 @@ read_int(struct gob_decoder *dec, int64_t *value)
 static bool
 read_delta(struct gob_decoder *dec, uint64_t *number, uint64_t max)
 {
-	uint64_t	delta;
+	uint64_t delta;
 
 	if (!read_uint(dec, &delta))
 		return false;
@@ -136,8 +128,8 @@ type_find(const struct gob_decoder *dec, int64_t id)
 static bool
 define(struct gob_decoder *dec, int64_t id)
 {
-	struct gob_type	*type;
-	uint64_t	 number = 0;
+	struct gob_type *type;
+	uint64_t number = 0;
 
 	if (id < USER_ID_MIN)
 		return fail(dec, "definition of a built-in type");
@@ -165,16 +157,14 @@ define(struct gob_decoder *dec, int64_t id)
 static bool
 define_as(struct gob_decoder *dec, struct gob_type *type, uint64_t kind)
 {
-	static const enum gob_kind	kinds[] = {
-		[WIRE_ARRAY] = GOB_ARRAY,
-		[WIRE_SLICE] = GOB_SLICE,
-		[WIRE_STRUCT] = GOB_STRUCT,
-		[WIRE_MAP] = GOB_MAP,
-		[WIRE_ENCODER] = GOB_OPAQUE,
-		[WIRE_ENCODER + 1] = GOB_OPAQUE,
-		[WIRE_ENCODER + 2] = GOB_OPAQUE
-	};
-	uint64_t			number = 0;
+	static const enum gob_kind kinds[] = {[WIRE_ARRAY] = GOB_ARRAY,
+	    [WIRE_SLICE] = GOB_SLICE,
+	    [WIRE_STRUCT] = GOB_STRUCT,
+	    [WIRE_MAP] = GOB_MAP,
+	    [WIRE_ENCODER] = GOB_OPAQUE,
+	    [WIRE_ENCODER + 1] = GOB_OPAQUE,
+	    [WIRE_ENCODER + 2] = GOB_OPAQUE};
+	uint64_t number = 0;
 
 	type->kind = kinds[kind];
 	for (;;) {
@@ -182,8 +172,8 @@ define_as(struct gob_decoder *dec, struct gob_type *type, uint64_t kind)
 			return false;
 		if (number == 0)
 			return true;
-		if (number == 1 ? !define_common(dec) :
-		    !define_part(dec, type, number))
+		if (number == 1 ? !define_common(dec)
+				: !define_part(dec, type, number))
 			return false;
 	}
 }
@@ -192,8 +182,8 @@ define_as(struct gob_decoder *dec, struct gob_type *type, uint64_t kind)
 static bool
 define_common(struct gob_decoder *dec)
 {
-	uint64_t	number = 0;
-	int64_t		id;
+	uint64_t number = 0;
+	int64_t id;
 
 	for (;;) {
 		if (!read_delta(dec, &number, 2))
@@ -209,7 +199,7 @@ define_common(struct gob_decoder *dec)
 static bool
 define_part(struct gob_decoder *dec, struct gob_type *type, uint64_t number)
 {
-	int64_t	len;
+	int64_t len;
 
 	switch (type->kind) {
 	case GOB_ARRAY:
@@ -235,7 +225,7 @@ define_part(struct gob_decoder *dec, struct gob_type *type, uint64_t number)
 static bool
 define_members(struct gob_decoder *dec, struct gob_type *type)
 {
-	uint64_t	count;
+	uint64_t count;
 
 	if (!gob_decode_count(dec, &count))
 		return false;
@@ -252,7 +242,7 @@ define_members(struct gob_decoder *dec, struct gob_type *type)
 static bool
 define_member(struct gob_decoder *dec, struct gob_member *member)
 {
-	uint64_t	number = 0;
+	uint64_t number = 0;
 
 	memset(member, 0, sizeof(*member));
 	for (;;) {
@@ -260,9 +250,9 @@ define_member(struct gob_decoder *dec, struct gob_member *member)
 			return false;
 		if (number == 0)
 			return true;
-		if (number == 1 ?
-		    !gob_decode_bytes(dec, &member->name, &member->len) :
-		    !read_int(dec, &member->id))
+		if (number == 1
+			? !gob_decode_bytes(dec, &member->name, &member->len)
+			: !read_int(dec, &member->id))
 			return false;
 	}
 }
@@ -274,7 +264,7 @@ define_member(struct gob_decoder *dec, struct gob_member *member)
 static bool
 check(struct gob_decoder *dec, const struct gob_schema *schema, int64_t id)
 {
-	const struct gob_type	*type;
+	const struct gob_type *type;
 
 	if ((type = type_find(dec, id)) == NULL)
 		return fail(dec, "undefined type");
@@ -297,8 +287,8 @@ static bool
 check_struct(struct gob_decoder *dec, const struct gob_schema *schema,
     const struct gob_type *type)
 {
-	const struct gob_member	*member;
-	int			 i;
+	const struct gob_member *member;
+	int i;
 
 	for (unsigned n = 0; n < type->nfields; n++) {
 		member = &dec->fields[type->first + n];
@@ -316,7 +306,7 @@ check_struct(struct gob_decoder *dec, const struct gob_schema *schema,
 static bool
 check_top(struct gob_decoder *dec, const struct gob_schema *schema, int64_t id)
 {
-	const struct gob_type	*type;
+	const struct gob_type *type;
 
 	if (!check(dec, schema, id))
 		return false;
@@ -334,8 +324,8 @@ field_find(const struct gob_schema *schema, const struct gob_member *member)
 {
 	for (unsigned i = 0; i < schema->nfields; i++)
 		if (strlen(schema->fields[i].name) == member->len &&
-		    memcmp(schema->fields[i].name, member->name,
-		        member->len) == 0)
+		    memcmp(schema->fields[i].name, member->name, member->len) ==
+			0)
 			return (int)i;
 	return -1;
 }
@@ -343,7 +333,7 @@ field_find(const struct gob_schema *schema, const struct gob_member *member)
 void
 gob_decode_init(struct gob_decoder *dec, const uint8_t *data, size_t len)
 {
-	static const uint8_t	nothing[1];
+	static const uint8_t nothing[1];
 
 	dec->p = len == 0 ? nothing : data;
 	dec->limit = dec->p;
@@ -360,8 +350,8 @@ int
 gob_decode_next(struct gob_decoder *dec, const struct gob_schema *schema,
     struct gob_ref *ref)
 {
-	uint64_t	len, zero = 0;
-	int64_t		id = 0;
+	uint64_t len, zero = 0;
+	int64_t id = 0;
 
 	while (dec->error == NULL) {
 		dec->p = dec->limit;
@@ -388,7 +378,7 @@ gob_decode_next(struct gob_decoder *dec, const struct gob_schema *schema,
 				read_uint(dec, &zero);
 			if (zero != 0)
 				fail(dec, "corrupt value");
-			*ref = (struct gob_ref){ .id = id, .schema = schema };
+			*ref = (struct gob_ref){.id = id, .schema = schema};
 			return dec->error == NULL ? 1 : -1;
 		}
 		if (id == INT64_MIN || !define(dec, -id))
@@ -402,8 +392,8 @@ gob_decode_next(struct gob_decoder *dec, const struct gob_schema *schema,
 bool
 gob_decode_bool(struct gob_decoder *dec, bool *value)
 {
-	uint64_t	u;
-	bool		ok = read_uint(dec, &u);
+	uint64_t u;
+	bool ok = read_uint(dec, &u);
 
 	*value = u != 0;
 	return ok;
@@ -424,7 +414,7 @@ gob_decode_uint(struct gob_decoder *dec, uint64_t *value)
 bool
 gob_decode_bytes(struct gob_decoder *dec, const uint8_t **data, size_t *len)
 {
-	uint64_t	n;
+	uint64_t n;
 
 	*data = dec->p;
 	*len = 0;
@@ -454,23 +444,22 @@ gob_decode_count(struct gob_decoder *dec, uint64_t *count)
 struct gob_ref
 gob_decode_key(struct gob_decoder *dec, const struct gob_ref *ref)
 {
-	const struct gob_type	*type = type_find(dec, ref->id);
+	const struct gob_type *type = type_find(dec, ref->id);
 
-	return (struct gob_ref){ .id = type->key, .schema = ref->schema->key };
+	return (struct gob_ref){.id = type->key, .schema = ref->schema->key};
 }
 
 struct gob_ref
 gob_decode_elem(struct gob_decoder *dec, const struct gob_ref *ref)
 {
-	const struct gob_type	*type = type_find(dec, ref->id);
+	const struct gob_type *type = type_find(dec, ref->id);
 
-	return (struct gob_ref){ .id = type->elem,
-		.schema = ref->schema->elem };
+	return (struct gob_ref){.id = type->elem, .schema = ref->schema->elem};
 }
 
 void
-gob_decode_struct(struct gob_decoder *dec, const struct gob_ref *ref,
-    struct gob_struct *st)
+gob_decode_struct(
+    struct gob_decoder *dec, const struct gob_ref *ref, struct gob_struct *st)
 {
 	st->type = type_find(dec, ref->id);
 	st->schema = ref->schema;
@@ -478,11 +467,11 @@ gob_decode_struct(struct gob_decoder *dec, const struct gob_ref *ref,
 }
 
 int
-gob_decode_field(struct gob_decoder *dec, struct gob_struct *st,
-    struct gob_ref *ref)
+gob_decode_field(
+    struct gob_decoder *dec, struct gob_struct *st, struct gob_ref *ref)
 {
-	const struct gob_member	*member;
-	int			 i;
+	const struct gob_member *member;
+	int i;
 
 	for (;;) {
 		if (dec->error != NULL ||
@@ -509,8 +498,8 @@ gob_decode_skip(struct gob_decoder *dec, const struct gob_ref *ref)
 static bool
 skip(struct gob_decoder *dec, int64_t id, unsigned depth)
 {
-	const struct gob_type	*type;
-	uint64_t		 u;
+	const struct gob_type *type;
+	uint64_t u;
 
 	if (depth == GOB_DEPTH_MAX)
 		return fail(dec, "nested too deeply");
@@ -539,17 +528,16 @@ skip(struct gob_decoder *dec, int64_t id, unsigned depth)
 static bool
 skip_bytes(struct gob_decoder *dec)
 {
-	const uint8_t	*data;
-	size_t		 len;
+	const uint8_t *data;
+	size_t len;
 
 	return gob_decode_bytes(dec, &data, &len);
 }
 
 static bool
-skip_elems(struct gob_decoder *dec, const struct gob_type *type,
-    unsigned depth)
+skip_elems(struct gob_decoder *dec, const struct gob_type *type, unsigned depth)
 {
-	uint64_t	count;
+	uint64_t count;
 
 	if (!gob_decode_count(dec, &count))
 		return false;
@@ -563,10 +551,10 @@ skip_elems(struct gob_decoder *dec, const struct gob_type *type,
 }
 
 static bool
-skip_struct(struct gob_decoder *dec, const struct gob_type *type,
-    unsigned depth)
+skip_struct(
+    struct gob_decoder *dec, const struct gob_type *type, unsigned depth)
 {
-	uint64_t	number = 0;
+	uint64_t number = 0;
 
 	for (;;) {
 		if (!read_delta(dec, &number, type->nfields))
@@ -574,7 +562,7 @@ skip_struct(struct gob_decoder *dec, const struct gob_type *type,
 		if (number == 0)
 			return true;
 		if (!skip(dec, dec->fields[type->first + number - 1].id,
-		        depth + 1))
+			depth + 1))
 			return false;
 	}
 }
@@ -583,9 +571,9 @@ skip_struct(struct gob_decoder *dec, const struct gob_type *type,
 static bool
 skip_interface(struct gob_decoder *dec)
 {
-	const uint8_t	*name;
-	size_t		 len;
-	int64_t		 id;
+	const uint8_t *name;
+	size_t len;
+	int64_t id;
 
 	if (!gob_decode_bytes(dec, &name, &len))
 		return false;

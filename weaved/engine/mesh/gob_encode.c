@@ -3,20 +3,16 @@
 
 #include "weaved/engine/mesh/gob.h"
 
-#define FIRST_ID	65	/* ids below are Go's */
-#define UINT_LEN_MAX	9
+#define FIRST_ID 65 /* ids below are Go's */
+#define UINT_LEN_MAX 9
 
-static bool	 reserve(struct gob_encoder *, size_t);
-static size_t	 uint_put(uint64_t, uint8_t [UINT_LEN_MAX]);
-static void	 message_begin(struct gob_encoder *);
-static int64_t	 schema_id(const struct gob_encoder *,
-		    const struct gob_schema *);
-static void	 schema_collect(struct gob_encoder *,
-		    const struct gob_schema *);
-static void	 schema_define(struct gob_encoder *,
-		    const struct gob_schema *);
-static void	 members_define(struct gob_encoder *,
-		    const struct gob_schema *);
+static bool reserve(struct gob_encoder *, size_t);
+static size_t uint_put(uint64_t, uint8_t[UINT_LEN_MAX]);
+static void message_begin(struct gob_encoder *);
+static int64_t schema_id(const struct gob_encoder *, const struct gob_schema *);
+static void schema_collect(struct gob_encoder *, const struct gob_schema *);
+static void schema_define(struct gob_encoder *, const struct gob_schema *);
+static void members_define(struct gob_encoder *, const struct gob_schema *);
 
 void
 gob_encode_init(struct gob_encoder *enc, size_t max)
@@ -35,8 +31,8 @@ gob_encode_free(struct gob_encoder *enc)
 static bool
 reserve(struct gob_encoder *enc, size_t len)
 {
-	size_t	 size = enc->size == 0 ? 256 : enc->size;
-	uint8_t	*data;
+	size_t size = enc->size == 0 ? 256 : enc->size;
+	uint8_t *data;
 
 	if (enc->failed || len > enc->max - enc->len) {
 		enc->failed = true;
@@ -67,7 +63,7 @@ gob_encode_raw(struct gob_encoder *enc, const void *data, size_t len)
 static size_t
 uint_put(uint64_t value, uint8_t bytes[UINT_LEN_MAX])
 {
-	size_t	n = 0;
+	size_t n = 0;
 
 	if (value < 0x80) {
 		bytes[0] = (uint8_t)value;
@@ -86,7 +82,7 @@ uint_put(uint64_t value, uint8_t bytes[UINT_LEN_MAX])
 void
 gob_encode_uint(struct gob_encoder *enc, uint64_t value)
 {
-	uint8_t	bytes[UINT_LEN_MAX];
+	uint8_t bytes[UINT_LEN_MAX];
 
 	gob_encode_raw(enc, bytes, uint_put(value, bytes));
 }
@@ -94,7 +90,7 @@ gob_encode_uint(struct gob_encoder *enc, uint64_t value)
 void
 gob_encode_int(struct gob_encoder *enc, int64_t value)
 {
-	uint64_t	u = (uint64_t)value;
+	uint64_t u = (uint64_t)value;
 
 	gob_encode_uint(enc, value < 0 ? ~u << 1 | 1 : u << 1);
 }
@@ -125,8 +121,8 @@ gob_encode_count(struct gob_encoder *enc, uint64_t count)
 }
 
 void
-gob_encode_field(struct gob_encoder *enc, struct gob_fields *fields,
-    unsigned number)
+gob_encode_field(
+    struct gob_encoder *enc, struct gob_fields *fields, unsigned number)
 {
 	gob_encode_uint(enc, number + 1 - fields->next);
 	fields->next = number + 1;
@@ -148,8 +144,8 @@ message_begin(struct gob_encoder *enc)
 void
 gob_encode_end(struct gob_encoder *enc)
 {
-	uint8_t	bytes[UINT_LEN_MAX];
-	size_t	n, len = enc->len - enc->message;
+	uint8_t bytes[UINT_LEN_MAX];
+	size_t n, len = enc->len - enc->message;
 
 	n = uint_put(len, bytes);
 	if (!reserve(enc, n))
@@ -207,9 +203,11 @@ schema_define(struct gob_encoder *enc, const struct gob_schema *schema)
 {
 	message_begin(enc);
 	gob_encode_int(enc, -schema_id(enc, schema));
-	gob_encode_uint(enc, schema->kind == GOB_SLICE ? 2 :
-	    schema->kind == GOB_STRUCT ? 3 : 4);
-	gob_encode_uint(enc, 1);	/* CommonType */
+	gob_encode_uint(enc,
+	    schema->kind == GOB_SLICE        ? 2
+		: schema->kind == GOB_STRUCT ? 3
+					     : 4);
+	gob_encode_uint(enc, 1); /* CommonType */
 	if (schema->name != NULL) {
 		gob_encode_uint(enc, 1);
 		gob_encode_text(enc, schema->name);
@@ -249,7 +247,7 @@ members_define(struct gob_encoder *enc, const struct gob_schema *schema)
 void
 gob_encode_begin(struct gob_encoder *enc, const struct gob_schema *schema)
 {
-	unsigned	known = enc->nschemas;
+	unsigned known = enc->nschemas;
 
 	schema_collect(enc, schema);
 	for (; known < enc->nschemas; known++)

@@ -8,73 +8,72 @@
  * the search is sorted by sorting numbers.
  */
 struct edges {
-	uint32_t	*first;	/* of each peer in far, npeers + 1 */
-	uint32_t	*far;	/* ascending for each peer */
+	uint32_t *first; /* of each peer in far, npeers + 1 */
+	uint32_t *far; /* ascending for each peer */
 };
 
 struct hops {
-	uint64_t	*names;
-	size_t		 count;
-	bool		 known;
+	uint64_t *names;
+	size_t count;
+	bool known;
 };
 
 struct graph {
-	struct edges	 edges;
-	uint64_t	*next;	/* next hop to each peer */
-	bool		*reached;
-	struct hops	*broadcasts;	/* by source */
+	struct edges edges;
+	uint64_t *next; /* next hop to each peer */
+	bool *reached;
+	struct hops *broadcasts; /* by source */
 };
 
 struct table {
-	uint64_t	*names;
-	size_t		 npeers;
-	uint32_t	 self;
-	struct graph	 graphs[ROUTES_GRAPHS];
+	uint64_t *names;
+	size_t npeers;
+	uint32_t self;
+	struct graph graphs[ROUTES_GRAPHS];
 };
 
 struct routes {
-	struct table	*table;	/* NULL: nothing computed yet */
+	struct table *table; /* NULL: nothing computed yet */
 };
 
-#define NOBODY	UINT32_MAX
+#define NOBODY UINT32_MAX
 
 /* A breadth-first search in progress. */
 struct search {
-	const struct edges	*edges;
-	bool			*seen;
-	uint32_t		*queue;	/* whole levels, one behind another */
-	size_t			 level;	/* start of the one being expanded */
-	size_t			 next;	/* start of the one being built */
-	size_t			 end;
+	const struct edges *edges;
+	bool *seen;
+	uint32_t *queue; /* whole levels, one behind another */
+	size_t level; /* start of the one being expanded */
+	size_t next; /* start of the one being built */
+	size_t end;
 };
 
 static struct table *table_new(const struct topology *);
-static void	 table_free(struct table *);
-static bool	 table_fill(struct table *, const struct topology *);
-static uint32_t	 table_find(const struct table *, uint64_t);
-static bool	 graph_fill(struct table *, enum routes_graph,
-		    const struct topology *, size_t);
-static void	 graph_free(struct graph *, size_t);
-static bool	 edge_counts(enum routes_graph, const struct topology *,
-		    const struct topology_peer *,
-		    const struct topology_conn *);
-static bool	 search_begin(struct search *, const struct edges *, size_t,
-		    uint32_t);
-static void	 search_end(struct search *);
-static bool	 search_next_level(struct search *);
-static int	 number_compare(const void *, const void *);
-static bool	 unicast_fill(struct table *, struct graph *);
-static void	 expand_unicast(const struct table *, struct graph *,
-		    struct search *, uint32_t);
-static bool	 broadcast_fill(const struct table *, const struct graph *,
-		    uint32_t, struct hops *);
-static bool	 search_until(struct search *, uint32_t);
-static void	 search_expand(struct search *, uint32_t);
-static size_t	 neighbours_wanted(size_t);
-static uint32_t	 hop_weights(const struct table *, uint64_t, uint32_t *,
-		    size_t *);
-static uint64_t	 hop_draw(const struct table *, uint32_t *, uint32_t *,
-		    uint32_t);
+static void table_free(struct table *);
+static bool table_fill(struct table *, const struct topology *);
+static uint32_t table_find(const struct table *, uint64_t);
+static bool graph_fill(
+    struct table *, enum routes_graph, const struct topology *, size_t);
+static void graph_free(struct graph *, size_t);
+static bool edge_counts(enum routes_graph, const struct topology *,
+    const struct topology_peer *, const struct topology_conn *);
+static bool search_begin(
+    struct search *, const struct edges *, size_t, uint32_t);
+static void search_end(struct search *);
+static bool search_next_level(struct search *);
+static int number_compare(const void *, const void *);
+static bool unicast_fill(struct table *, struct graph *);
+static void expand_unicast(
+    const struct table *, struct graph *, struct search *, uint32_t);
+static bool broadcast_fill(
+    const struct table *, const struct graph *, uint32_t, struct hops *);
+static bool search_until(struct search *, uint32_t);
+static void search_expand(struct search *, uint32_t);
+static size_t neighbours_wanted(size_t);
+static uint32_t hop_weights(
+    const struct table *, uint64_t, uint32_t *, size_t *);
+static uint64_t hop_draw(
+    const struct table *, uint32_t *, uint32_t *, uint32_t);
 
 struct routes *
 routes_new(void)
@@ -94,7 +93,7 @@ routes_free(struct routes *routes)
 bool
 routes_compute(struct routes *routes, const struct topology *topo)
 {
-	struct table	*table = table_new(topo);
+	struct table *table = table_new(topo);
 
 	if (table == NULL)
 		return false;
@@ -106,7 +105,7 @@ routes_compute(struct routes *routes, const struct topology *topo)
 static struct table *
 table_new(const struct topology *topo)
 {
-	struct table	*table = calloc(1, sizeof(*table));
+	struct table *table = calloc(1, sizeof(*table));
 
 	if (table == NULL)
 		return NULL;
@@ -144,8 +143,8 @@ graph_free(struct graph *graph, size_t npeers)
 static bool
 table_fill(struct table *table, const struct topology *topo)
 {
-	const struct topology_peer	*peer;
-	size_t				 nedges = 0;
+	const struct topology_peer *peer;
+	size_t nedges = 0;
 
 	table->names = topology_names(topo, &table->npeers);
 	if (table->names == NULL)
@@ -163,7 +162,7 @@ table_fill(struct table *table, const struct topology *topo)
 static uint32_t
 table_find(const struct table *table, uint64_t name)
 {
-	size_t	low = 0, high = table->npeers, middle;
+	size_t low = 0, high = table->npeers, middle;
 
 	while (low < high) {
 		middle = low + (high - low) / 2;
@@ -181,8 +180,8 @@ static bool
 edge_counts(enum routes_graph g, const struct topology *topo,
     const struct topology_peer *peer, const struct topology_conn *conn)
 {
-	const struct topology_peer	*far;
-	const struct topology_conn	*back;
+	const struct topology_peer *far;
+	const struct topology_conn *back;
 
 	if (g == ROUTES_ALL)
 		return true;
@@ -197,9 +196,9 @@ static bool
 graph_fill(struct table *table, enum routes_graph g,
     const struct topology *topo, size_t nedges)
 {
-	struct graph			*graph = &table->graphs[g];
-	const struct topology_peer	*peer = topology_first(topo);
-	uint32_t			 far, n = 0;
+	struct graph *graph = &table->graphs[g];
+	const struct topology_peer *peer = topology_first(topo);
+	uint32_t far, n = 0;
 
 	graph->edges.first = calloc(table->npeers + 1, sizeof(uint32_t));
 	graph->edges.far = calloc(nedges + 1, sizeof(uint32_t));
@@ -251,7 +250,7 @@ search_end(struct search *search)
 static int
 number_compare(const void *a, const void *b)
 {
-	uint32_t	x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
 
 	return x < y ? -1 : x > y;
 }
@@ -271,7 +270,7 @@ static void
 expand_unicast(const struct table *table, struct graph *graph,
     struct search *search, uint32_t peer)
 {
-	uint32_t	far;
+	uint32_t far;
 
 	for (uint32_t e = graph->edges.first[peer];
 	     e < graph->edges.first[peer + 1]; e++) {
@@ -281,23 +280,22 @@ expand_unicast(const struct table *table, struct graph *graph,
 		search->seen[far] = true;
 		search->queue[search->end++] = far;
 		graph->reached[far] = true;
-		graph->next[far] = peer == table->self ? table->names[far] :
-		    graph->next[peer];
+		graph->next[far] =
+		    peer == table->self ? table->names[far] : graph->next[peer];
 	}
 }
 
 static bool
 unicast_fill(struct table *table, struct graph *graph)
 {
-	struct search	search;
+	struct search search;
 
 	if (!search_begin(&search, &graph->edges, table->npeers, table->self))
 		return false;
 	graph->reached[table->self] = true;
 	do {
 		for (size_t i = search.level; i < search.next; i++)
-			expand_unicast(table, graph, &search,
-			    search.queue[i]);
+			expand_unicast(table, graph, &search, search.queue[i]);
 	} while (search_next_level(&search));
 	search_end(&search);
 	return true;
@@ -306,7 +304,7 @@ unicast_fill(struct table *table, struct graph *graph)
 static void
 search_expand(struct search *search, uint32_t peer)
 {
-	uint32_t	far;
+	uint32_t far;
 
 	for (uint32_t e = search->edges->first[peer];
 	     e < search->edges->first[peer + 1]; e++) {
@@ -336,10 +334,10 @@ static bool
 broadcast_fill(const struct table *table, const struct graph *graph,
     uint32_t source, struct hops *hops)
 {
-	const struct edges	*edges = &graph->edges;
-	uint32_t		 first = edges->first[table->self];
-	uint32_t		 last = edges->first[table->self + 1];
-	struct search		 search;
+	const struct edges *edges = &graph->edges;
+	uint32_t first = edges->first[table->self];
+	uint32_t last = edges->first[table->self + 1];
+	struct search search;
 
 	hops->names = calloc(last - first + 1u, sizeof(uint64_t));
 	if (hops->names == NULL)
@@ -363,9 +361,9 @@ size_t
 routes_broadcast(struct routes *routes, enum routes_graph g, uint64_t source,
     const uint64_t **hops)
 {
-	struct table	*table = routes->table;
-	struct hops	*known;
-	uint32_t	 peer;
+	struct table *table = routes->table;
+	struct hops *known;
+	uint32_t peer;
 
 	*hops = NULL;
 	if (table == NULL || (peer = table_find(table, source)) == NOBODY)
@@ -381,8 +379,8 @@ routes_broadcast(struct routes *routes, enum routes_graph g, uint64_t source,
 bool
 routes_reaches(const struct routes *routes, enum routes_graph g, uint64_t name)
 {
-	const struct table	*table = routes->table;
-	uint32_t		 peer;
+	const struct table *table = routes->table;
+	uint32_t peer;
 
 	return table != NULL && (peer = table_find(table, name)) != NOBODY &&
 	    table->graphs[g].reached[peer];
@@ -391,8 +389,8 @@ routes_reaches(const struct routes *routes, enum routes_graph g, uint64_t name)
 uint64_t
 routes_unicast(const struct routes *routes, enum routes_graph g, uint64_t name)
 {
-	const struct table	*table = routes->table;
-	uint32_t		 peer;
+	const struct table *table = routes->table;
+	uint32_t peer;
 
 	if (table == NULL || (peer = table_find(table, name)) == NOBODY)
 		return PEERNAME_UNKNOWN;
@@ -403,8 +401,8 @@ routes_unicast(const struct routes *routes, enum routes_graph g, uint64_t name)
 static size_t
 neighbours_wanted(size_t n)
 {
-	uint64_t	square = (uint64_t)n * n;
-	size_t		log = 0;
+	uint64_t square = (uint64_t)n * n;
+	size_t log = 0;
 
 	while (square >>= 1)
 		log++;
@@ -419,8 +417,8 @@ static uint32_t
 hop_weights(const struct table *table, uint64_t except, uint32_t *weights,
     size_t *reached)
 {
-	const struct graph	*graph = &table->graphs[ROUTES_ALL];
-	uint32_t		 total = 0;
+	const struct graph *graph = &table->graphs[ROUTES_ALL];
+	uint32_t total = 0;
 
 	*reached = 0;
 	for (size_t i = 0; i < table->npeers; i++) {
@@ -439,7 +437,7 @@ static uint64_t
 hop_draw(const struct table *table, uint32_t *weights, uint32_t *total,
     uint32_t ticket)
 {
-	uint64_t	name = PEERNAME_UNKNOWN;
+	uint64_t name = PEERNAME_UNKNOWN;
 
 	for (size_t i = 0; i < table->npeers; i++) {
 		if (ticket < weights[i]) {
@@ -457,9 +455,9 @@ size_t
 routes_random_neighbours(const struct routes *routes, uint64_t except,
     topology_random random, void *arg, uint64_t *hops, size_t max)
 {
-	const struct table	*table = routes->table;
-	uint32_t		*weights, total;
-	size_t			 reached, wanted, n = 0;
+	const struct table *table = routes->table;
+	uint32_t *weights, total;
+	size_t reached, wanted, n = 0;
 
 	if (table == NULL ||
 	    (weights = calloc(table->npeers, sizeof(uint32_t))) == NULL)
@@ -467,8 +465,8 @@ routes_random_neighbours(const struct routes *routes, uint64_t except,
 	total = hop_weights(table, except, weights, &reached);
 	wanted = neighbours_wanted(reached);
 	while (n < wanted && n < max && total > 0)
-		hops[n++] = hop_draw(table, weights, &total,
-		    random(arg, total));
+		hops[n++] =
+		    hop_draw(table, weights, &total, random(arg, total));
 	free(weights);
 	return n;
 }

@@ -8,61 +8,61 @@
  * Own versions only count events, so none comes near this; a claim beyond it
  * about ourself is a lie, and following it would exhaust the counter.
  */
-#define VERSION_SANE	(UINT64_C(1) << 63)
+#define VERSION_SANE (UINT64_C(1) << 63)
 
-#define SHORT_ID_DRAWS	10
+#define SHORT_ID_DRAWS 10
 
 RB_HEAD(peer_tree, topology_peer);
 
 struct topology {
-	struct peer_tree	 peers;
-	size_t			 npeers;
-	size_t			 nedges;
-	struct topology_peer	*self;
-	topology_random		 random;
-	void			*arg;
-	uint64_t		 owners[SHORT_IDS];
-	bool			 used[SHORT_IDS];	/* ever owned */
-	bool			 short_ids_changed;
+	struct peer_tree peers;
+	size_t npeers;
+	size_t nedges;
+	struct topology_peer *self;
+	topology_random random;
+	void *arg;
+	uint64_t owners[SHORT_IDS];
+	bool used[SHORT_IDS]; /* ever owned */
+	bool short_ids_changed;
 };
 
 /* One update being merged. */
 struct merge {
-	struct topology		*topo;
-	struct topology_record	*records;
-	size_t			 count;
-	uint64_t		*created;	/* names that were not known */
-	size_t			 ncreated;
+	struct topology *topo;
+	struct topology_record *records;
+	size_t count;
+	uint64_t *created; /* names that were not known */
+	size_t ncreated;
 };
 
-static int	 peer_compare(const struct topology_peer *,
-		    const struct topology_peer *);
+static int peer_compare(
+    const struct topology_peer *, const struct topology_peer *);
 static struct topology_peer *peer_find(const struct topology *, uint64_t);
 static struct topology_peer *peer_new(struct topology *, uint64_t);
-static void	 peer_remove(struct topology *, struct topology_peer *);
-static void	 raise_version(struct topology *);
-static size_t	 conn_place(const struct topology_peer *, uint64_t);
+static void peer_remove(struct topology *, struct topology_peer *);
+static void raise_version(struct topology *);
+static size_t conn_place(const struct topology_peer *, uint64_t);
 static struct topology_conn *conn_find(struct topology_peer *, uint64_t);
-static void	 short_ids_update(struct topology *);
-static bool	 short_id_draw(struct topology *, uint16_t *);
-static void	 meet_self(struct topology *, const struct topology_record *,
-		    struct topology_update *);
-static bool	 record_newer(const struct topology_peer *,
-		    const struct topology_record *);
-static bool	 record_foreign(const struct topology *,
-		    const struct topology_record *);
-static bool	 record_wanted(const struct topology_peer *,
-		    const struct topology_record *);
+static void short_ids_update(struct topology *);
+static bool short_id_draw(struct topology *, uint16_t *);
+static void meet_self(struct topology *, const struct topology_record *,
+    struct topology_update *);
+static bool record_newer(
+    const struct topology_peer *, const struct topology_record *);
+static bool record_foreign(
+    const struct topology *, const struct topology_record *);
+static bool record_wanted(
+    const struct topology_peer *, const struct topology_record *);
 static const char *create(struct merge *, uint64_t, bool);
-static const char *create_far_ends(struct merge *,
-		    const struct topology_record *);
+static const char *create_far_ends(
+    struct merge *, const struct topology_record *);
 static const char *merge_prepare(struct merge *);
-static void	 merge_undo(struct merge *);
-static void	 merge_record(struct topology *, struct topology_peer *,
-		    struct topology_record *);
-static void	 merge_apply(struct merge *, struct topology_update *);
+static void merge_undo(struct merge *);
+static void merge_record(
+    struct topology *, struct topology_peer *, struct topology_record *);
+static void merge_apply(struct merge *, struct topology_update *);
 static const char *merge_records(struct merge *, struct topology_update *);
-static bool	 mark_reached(struct topology *);
+static bool mark_reached(struct topology *);
 RB_PROTOTYPE(peer_tree, topology_peer, entry, peer_compare);
 
 static int
@@ -76,11 +76,11 @@ RB_GENERATE(peer_tree, topology_peer, entry, peer_compare);
 static struct topology_peer *
 peer_find(const struct topology *topo, uint64_t name)
 {
-	struct topology_peer	*peer = RB_ROOT(&topo->peers);
+	struct topology_peer *peer = RB_ROOT(&topo->peers);
 
 	while (peer != NULL && peer->name != name)
-		peer = name < peer->name ? RB_LEFT(peer, entry) :
-		    RB_RIGHT(peer, entry);
+		peer = name < peer->name ? RB_LEFT(peer, entry)
+					 : RB_RIGHT(peer, entry);
 	return peer;
 }
 
@@ -88,7 +88,7 @@ peer_find(const struct topology *topo, uint64_t name)
 static struct topology_peer *
 peer_new(struct topology *topo, uint64_t name)
 {
-	struct topology_peer	*peer;
+	struct topology_peer *peer;
 
 	if (topo->npeers == TOPOLOGY_PEERS_MAX ||
 	    (peer = calloc(1, sizeof(*peer))) == NULL)
@@ -113,7 +113,7 @@ struct topology *
 topology_new(uint64_t name, const char *nickname, uint64_t uid,
     topology_random random, void *arg)
 {
-	struct topology	*topo;
+	struct topology *topo;
 
 	if ((topo = calloc(1, sizeof(*topo))) == NULL)
 		return NULL;
@@ -135,7 +135,7 @@ topology_new(uint64_t name, const char *nickname, uint64_t uid,
 void
 topology_free(struct topology *topo)
 {
-	struct topology_peer	*peer;
+	struct topology_peer *peer;
 
 	if (topo == NULL)
 		return;
@@ -159,7 +159,7 @@ topology_find(const struct topology *topo, uint64_t name)
 const struct topology_peer *
 topology_first(const struct topology *topo)
 {
-	struct topology_peer	*peer = RB_ROOT(&topo->peers);
+	struct topology_peer *peer = RB_ROOT(&topo->peers);
 
 	while (RB_LEFT(peer, entry) != NULL)
 		peer = RB_LEFT(peer, entry);
@@ -169,7 +169,7 @@ topology_first(const struct topology *topo)
 const struct topology_peer *
 topology_next(const struct topology_peer *peer)
 {
-	const struct topology_peer	*up;
+	const struct topology_peer *up;
 
 	if (RB_RIGHT(peer, entry) != NULL) {
 		peer = RB_RIGHT(peer, entry);
@@ -193,7 +193,7 @@ topology_count(const struct topology *topo)
 static size_t
 conn_place(const struct topology_peer *peer, uint64_t name)
 {
-	size_t	low = 0, high = peer->nconns, middle;
+	size_t low = 0, high = peer->nconns, middle;
 
 	while (low < high) {
 		middle = low + (high - low) / 2;
@@ -208,7 +208,7 @@ conn_place(const struct topology_peer *peer, uint64_t name)
 static struct topology_conn *
 conn_find(struct topology_peer *peer, uint64_t name)
 {
-	size_t	i = conn_place(peer, name);
+	size_t i = conn_place(peer, name);
 
 	if (i == peer->nconns || peer->conns[i].peer != name)
 		return NULL;
@@ -218,7 +218,7 @@ conn_find(struct topology_peer *peer, uint64_t name)
 const struct topology_conn *
 topology_conn_find(const struct topology_peer *peer, uint64_t name)
 {
-	size_t	i = conn_place(peer, name);
+	size_t i = conn_place(peer, name);
 
 	if (i == peer->nconns || peer->conns[i].peer != name)
 		return NULL;
@@ -232,12 +232,12 @@ raise_version(struct topology *topo)
 }
 
 bool
-topology_connect(struct topology *topo, uint64_t peer, const char *addr,
-    bool outbound)
+topology_connect(
+    struct topology *topo, uint64_t peer, const char *addr, bool outbound)
 {
-	struct topology_peer	*self = topo->self;
-	struct topology_conn	*conns;
-	size_t			 i;
+	struct topology_peer *self = topo->self;
+	struct topology_conn *conns;
+	size_t i;
 
 	if (self->nconns == TOPOLOGY_CONNS_MAX || peer == PEERNAME_UNKNOWN ||
 	    conn_find(self, peer) != NULL)
@@ -263,7 +263,7 @@ topology_connect(struct topology *topo, uint64_t peer, const char *addr,
 bool
 topology_establish(struct topology *topo, uint64_t peer)
 {
-	struct topology_conn	*conn = conn_find(topo->self, peer);
+	struct topology_conn *conn = conn_find(topo->self, peer);
 
 	if (conn == NULL)
 		return false;
@@ -275,9 +275,9 @@ topology_establish(struct topology *topo, uint64_t peer)
 bool
 topology_disconnect(struct topology *topo, uint64_t peer)
 {
-	struct topology_peer	*self = topo->self;
-	struct topology_conn	*conn = conn_find(self, peer);
-	size_t			 i;
+	struct topology_peer *self = topo->self;
+	struct topology_conn *conn = conn_find(self, peer);
+	size_t i;
 
 	if (conn == NULL)
 		return false;
@@ -300,7 +300,7 @@ const struct topology_peer *
 topology_add(struct topology *topo, uint64_t name, const char *nickname,
     uint64_t uid, bool has_short_id, uint16_t short_id)
 {
-	struct topology_peer	*peer = peer_find(topo, name);
+	struct topology_peer *peer = peer_find(topo, name);
 
 	if (peer == NULL)
 		peer = peer_new(topo, name);
@@ -317,7 +317,7 @@ topology_add(struct topology *topo, uint64_t name, const char *nickname,
 bool
 topology_hold(struct topology *topo, uint64_t name)
 {
-	struct topology_peer	*peer = peer_find(topo, name);
+	struct topology_peer *peer = peer_find(topo, name);
 
 	if (peer == NULL)
 		return false;
@@ -328,7 +328,7 @@ topology_hold(struct topology *topo, uint64_t name)
 void
 topology_release(struct topology *topo, uint64_t name)
 {
-	struct topology_peer	*peer = peer_find(topo, name);
+	struct topology_peer *peer = peer_find(topo, name);
 
 	if (peer != NULL && peer->held > 0)
 		peer->held--;
@@ -338,9 +338,9 @@ topology_release(struct topology *topo, uint64_t name)
 static void
 short_ids_update(struct topology *topo)
 {
-	static const uint64_t	 nobody[SHORT_IDS];
-	uint64_t		 owners[SHORT_IDS];
-	struct topology_peer	*peer;
+	static const uint64_t nobody[SHORT_IDS];
+	uint64_t owners[SHORT_IDS];
+	struct topology_peer *peer;
 
 	memcpy(owners, nobody, sizeof(owners));
 	RB_FOREACH(peer, peer_tree, &topo->peers)
@@ -362,14 +362,13 @@ short_ids_update(struct topology *topo)
 uint64_t
 topology_short_id_owner(const struct topology *topo, uint16_t short_id)
 {
-	return short_id < SHORT_IDS ? topo->owners[short_id] :
-	    PEERNAME_UNKNOWN;
+	return short_id < SHORT_IDS ? topo->owners[short_id] : PEERNAME_UNKNOWN;
 }
 
 bool
 topology_short_ids_changed(struct topology *topo)
 {
-	bool	changed = topo->short_ids_changed;
+	bool changed = topo->short_ids_changed;
 
 	topo->short_ids_changed = false;
 	return changed;
@@ -379,8 +378,8 @@ topology_short_ids_changed(struct topology *topo)
 static bool
 short_id_draw(struct topology *topo, uint16_t *id)
 {
-	uint16_t	free_ids[SHORT_IDS];
-	uint32_t	nfree = 0;
+	uint16_t free_ids[SHORT_IDS];
+	uint32_t nfree = 0;
 
 	for (int i = 0; i < SHORT_ID_DRAWS; i++) {
 		*id = (uint16_t)topo->random(topo->arg, SHORT_IDS);
@@ -399,9 +398,9 @@ short_id_draw(struct topology *topo, uint16_t *id)
 bool
 topology_settle_short_id(struct topology *topo)
 {
-	struct topology_peer	*self = topo->self;
-	uint16_t		 id = 0;
-	bool			 found;
+	struct topology_peer *self = topo->self;
+	uint16_t id = 0;
+	bool found;
 
 	if (self->has_short_id && topo->owners[self->short_id] == self->name)
 		return false;
@@ -429,8 +428,8 @@ meet_self(struct topology *topo, const struct topology_record *record,
 }
 
 static bool
-record_newer(const struct topology_peer *peer,
-    const struct topology_record *record)
+record_newer(
+    const struct topology_peer *peer, const struct topology_record *record)
 {
 	if (record->version != peer->version)
 		return record->version > peer->version;
@@ -440,16 +439,16 @@ record_newer(const struct topology_peer *peer,
 }
 
 static bool
-record_wanted(const struct topology_peer *peer,
-    const struct topology_record *record)
+record_wanted(
+    const struct topology_peer *peer, const struct topology_record *record)
 {
 	return peer->fresh || record_newer(peer, record);
 }
 
 /* Is it about a peer other than ourself? */
 static bool
-record_foreign(const struct topology *topo,
-    const struct topology_record *record)
+record_foreign(
+    const struct topology *topo, const struct topology_record *record)
 {
 	return record->name != PEERNAME_UNKNOWN &&
 	    record->name != topo->self->name;
@@ -459,7 +458,7 @@ record_foreign(const struct topology *topo,
 static const char *
 create(struct merge *merge, uint64_t name, bool fresh)
 {
-	struct topology_peer	*peer;
+	struct topology_peer *peer;
 
 	if (peer_find(merge->topo, name) != NULL)
 		return NULL;
@@ -475,7 +474,7 @@ create(struct merge *merge, uint64_t name, bool fresh)
 static const char *
 create_far_ends(struct merge *merge, const struct topology_record *record)
 {
-	const char	*error = NULL;
+	const char *error = NULL;
 
 	if (!record_foreign(merge->topo, record) ||
 	    !record_wanted(peer_find(merge->topo, record->name), record))
@@ -492,9 +491,9 @@ create_far_ends(struct merge *merge, const struct topology_record *record)
 static const char *
 merge_prepare(struct merge *merge)
 {
-	const struct topology_record	*record;
-	const char			*error = NULL;
-	size_t				 edges = merge->topo->nedges;
+	const struct topology_record *record;
+	const char *error = NULL;
+	size_t edges = merge->topo->nedges;
 
 	for (size_t i = 0; i < merge->count && error == NULL; i++) {
 		record = &merge->records[i];
@@ -513,8 +512,8 @@ static void
 merge_undo(struct merge *merge)
 {
 	while (merge->ncreated > 0)
-		peer_remove(merge->topo, peer_find(merge->topo,
-		    merge->created[--merge->ncreated]));
+		peer_remove(merge->topo,
+		    peer_find(merge->topo, merge->created[--merge->ncreated]));
 }
 
 /* The record's connections become the peer's. */
@@ -539,8 +538,8 @@ merge_record(struct topology *topo, struct topology_peer *peer,
 static void
 merge_apply(struct merge *merge, struct topology_update *update)
 {
-	struct topology_record	*record;
-	struct topology_peer	*peer;
+	struct topology_record *record;
+	struct topology_peer *peer;
 
 	for (size_t i = 0; i < merge->count; i++) {
 		record = &merge->records[i];
@@ -562,7 +561,7 @@ merge_apply(struct merge *merge, struct topology_update *update)
 static const char *
 merge_records(struct merge *merge, struct topology_update *update)
 {
-	const char	*error = "out of memory";
+	const char *error = "out of memory";
 
 	merge->created = calloc(TOPOLOGY_PEERS_MAX, sizeof(uint64_t));
 	update->named = calloc(merge->count, sizeof(uint64_t));
@@ -582,12 +581,12 @@ bool
 topology_merge(struct topology *topo, const uint8_t *data, size_t len,
     struct topology_update *update, char *cause, size_t size)
 {
-	struct merge	 merge = { .topo = topo };
-	const char	*error = NULL;
+	struct merge merge = {.topo = topo};
+	const char *error = NULL;
 
 	memset(update, 0, sizeof(*update));
-	if (!topology_decode(data, len, &merge.records, &merge.count, cause,
-	        size))
+	if (!topology_decode(
+		data, len, &merge.records, &merge.count, cause, size))
 		return false;
 	if (merge.count > 0)
 		error = merge_records(&merge, update);
@@ -610,8 +609,8 @@ topology_update_free(struct topology_update *update)
 uint64_t *
 topology_names(const struct topology *topo, size_t *count)
 {
-	const struct topology_peer	*peer;
-	uint64_t			*names;
+	const struct topology_peer *peer;
+	uint64_t *names;
 
 	*count = 0;
 	if ((names = calloc(topo->npeers, sizeof(*names))) == NULL)
@@ -626,8 +625,8 @@ topology_names(const struct topology *topo, size_t *count)
 static bool
 mark_reached(struct topology *topo)
 {
-	struct topology_peer	**work, *peer, *far;
-	size_t			  n = 0;
+	struct topology_peer **work, *peer, *far;
+	size_t n = 0;
 
 	if ((work = calloc(topo->npeers, sizeof(struct topology_peer *))) ==
 	    NULL)
@@ -653,8 +652,8 @@ mark_reached(struct topology *topo)
 size_t
 topology_collect(struct topology *topo, uint64_t **removed)
 {
-	struct topology_peer	*peer, *next;
-	size_t			 n = 0;
+	struct topology_peer *peer, *next;
+	size_t n = 0;
 
 	*removed = NULL;
 	if (!mark_reached(topo) ||

@@ -14,13 +14,12 @@ enum {
 };
 
 static const struct gob_field peer_fields[] = {
-	[PEER_NAME] = { "NameByte", &gob_bytes },
-	[PEER_NICKNAME] = { "NickName", &gob_string },
-	[PEER_UID] = { "UID", &gob_uint },
-	[PEER_VERSION] = { "Version", &gob_uint },
-	[PEER_SHORT_ID] = { "ShortID", &gob_uint },
-	[PEER_HAS_SHORT_ID] = { "HasShortID", &gob_bool }
-};
+    [PEER_NAME] = {"NameByte", &gob_bytes},
+    [PEER_NICKNAME] = {"NickName", &gob_string},
+    [PEER_UID] = {"UID", &gob_uint},
+    [PEER_VERSION] = {"Version", &gob_uint},
+    [PEER_SHORT_ID] = {"ShortID", &gob_uint},
+    [PEER_HAS_SHORT_ID] = {"HasShortID", &gob_bool}};
 
 enum {
 	CONN_NAME,
@@ -30,53 +29,51 @@ enum {
 };
 
 static const struct gob_field conn_fields[] = {
-	[CONN_NAME] = { "NameByte", &gob_bytes },
-	[CONN_ADDR] = { "RemoteTCPAddr", &gob_string },
-	[CONN_OUTBOUND] = { "Outbound", &gob_bool },
-	[CONN_ESTABLISHED] = { "Established", &gob_bool }
-};
+    [CONN_NAME] = {"NameByte", &gob_bytes},
+    [CONN_ADDR] = {"RemoteTCPAddr", &gob_string},
+    [CONN_OUTBOUND] = {"Outbound", &gob_bool},
+    [CONN_ESTABLISHED] = {"Established", &gob_bool}};
 
-#define NFIELDS(f)	(sizeof(f) / sizeof((f)[0]))
+#define NFIELDS(f) (sizeof(f) / sizeof((f)[0]))
 
-static const struct gob_schema peer_schema = {
-	.kind = GOB_STRUCT, .name = "peerSummary",
-	.fields = peer_fields, .nfields = NFIELDS(peer_fields)
-};
-static const struct gob_schema conn_schema = {
-	.kind = GOB_STRUCT, .name = "connectionSummary",
-	.fields = conn_fields, .nfields = NFIELDS(conn_fields)
-};
+static const struct gob_schema peer_schema = {.kind = GOB_STRUCT,
+    .name = "peerSummary",
+    .fields = peer_fields,
+    .nfields = NFIELDS(peer_fields)};
+static const struct gob_schema conn_schema = {.kind = GOB_STRUCT,
+    .name = "connectionSummary",
+    .fields = conn_fields,
+    .nfields = NFIELDS(conn_fields)};
 static const struct gob_schema conns_schema = {
-	.kind = GOB_SLICE, .elem = &conn_schema
-};
+    .kind = GOB_SLICE, .elem = &conn_schema};
 
 /* The records of a payload while it is being read. */
 struct reading {
-	struct gob_decoder	 dec;
-	struct topology_record	*records;
-	size_t			 count;
-	size_t			 size;
+	struct gob_decoder dec;
+	struct topology_record *records;
+	size_t count;
+	size_t size;
 };
 
-static void	 decode_failed(struct gob_decoder *, const char *);
-static void	 decode_name(struct gob_decoder *, uint64_t *);
-static void	 decode_text(struct gob_decoder *, char *, size_t, bool);
-static void	 decode_short_id(struct gob_decoder *, uint16_t *);
-static void	 decode_peer(struct gob_decoder *, const struct gob_ref *,
-		    struct topology_record *);
-static void	 decode_conn(struct gob_decoder *, const struct gob_ref *,
-		    struct topology_conn *);
-static void	 decode_conns(struct gob_decoder *, const struct gob_ref *,
-		    struct topology_record *);
-static void	 conns_sort(struct topology_record *);
-static int	 conn_compare(const void *, const void *);
+static void decode_failed(struct gob_decoder *, const char *);
+static void decode_name(struct gob_decoder *, uint64_t *);
+static void decode_text(struct gob_decoder *, char *, size_t, bool);
+static void decode_short_id(struct gob_decoder *, uint16_t *);
+static void decode_peer(
+    struct gob_decoder *, const struct gob_ref *, struct topology_record *);
+static void decode_conn(
+    struct gob_decoder *, const struct gob_ref *, struct topology_conn *);
+static void decode_conns(
+    struct gob_decoder *, const struct gob_ref *, struct topology_record *);
+static void conns_sort(struct topology_record *);
+static int conn_compare(const void *, const void *);
 static struct topology_record *record_new(struct reading *);
-static void	 decode_all(struct reading *);
-static void	 encode_peer(struct gob_encoder *, const struct topology_peer *);
-static void	 encode_conn(struct gob_encoder *, const struct topology_conn *);
-static void	 encode_name(struct gob_encoder *, uint64_t);
-static void	 encode_uint(struct gob_encoder *, struct gob_fields *, unsigned,
-		    uint64_t);
+static void decode_all(struct reading *);
+static void encode_peer(struct gob_encoder *, const struct topology_peer *);
+static void encode_conn(struct gob_encoder *, const struct topology_conn *);
+static void encode_name(struct gob_encoder *, uint64_t);
+static void encode_uint(
+    struct gob_encoder *, struct gob_fields *, unsigned, uint64_t);
 
 static void
 decode_failed(struct gob_decoder *dec, const char *error)
@@ -89,8 +86,8 @@ decode_failed(struct gob_decoder *dec, const char *error)
 static void
 decode_name(struct gob_decoder *dec, uint64_t *name)
 {
-	const uint8_t	*bytes;
-	size_t		 len;
+	const uint8_t *bytes;
+	size_t len;
 
 	*name = 0;
 	if (!gob_decode_bytes(dec, &bytes, &len))
@@ -103,8 +100,8 @@ decode_name(struct gob_decoder *dec, uint64_t *name)
 static void
 decode_text(struct gob_decoder *dec, char *text, size_t size, bool cut)
 {
-	const uint8_t	*bytes;
-	size_t		 len;
+	const uint8_t *bytes;
+	size_t len;
 
 	if (!gob_decode_bytes(dec, &bytes, &len))
 		return;
@@ -121,7 +118,7 @@ decode_text(struct gob_decoder *dec, char *text, size_t size, bool cut)
 static void
 decode_short_id(struct gob_decoder *dec, uint16_t *short_id)
 {
-	uint64_t	value;
+	uint64_t value;
 
 	if (!gob_decode_uint(dec, &value))
 		return;
@@ -134,9 +131,9 @@ static void
 decode_peer(struct gob_decoder *dec, const struct gob_ref *ref,
     struct topology_record *record)
 {
-	struct gob_struct	st;
-	struct gob_ref		field;
-	int			i;
+	struct gob_struct st;
+	struct gob_ref field;
+	int i;
 
 	gob_decode_struct(dec, ref, &st);
 	while ((i = gob_decode_field(dec, &st, &field)) != -1) {
@@ -168,9 +165,9 @@ static void
 decode_conn(struct gob_decoder *dec, const struct gob_ref *ref,
     struct topology_conn *conn)
 {
-	struct gob_struct	st;
-	struct gob_ref		field;
-	int			i;
+	struct gob_struct st;
+	struct gob_ref field;
+	int i;
 
 	gob_decode_struct(dec, ref, &st);
 	while ((i = gob_decode_field(dec, &st, &field)) != -1) {
@@ -179,8 +176,7 @@ decode_conn(struct gob_decoder *dec, const struct gob_ref *ref,
 			decode_name(dec, &conn->peer);
 			break;
 		case CONN_ADDR:
-			decode_text(dec, conn->addr, sizeof(conn->addr),
-			    false);
+			decode_text(dec, conn->addr, sizeof(conn->addr), false);
 			break;
 		case CONN_OUTBOUND:
 			gob_decode_bool(dec, &conn->outbound);
@@ -196,8 +192,8 @@ static void
 decode_conns(struct gob_decoder *dec, const struct gob_ref *ref,
     struct topology_record *record)
 {
-	struct gob_ref	elem = gob_decode_elem(dec, ref);
-	uint64_t	count;
+	struct gob_ref elem = gob_decode_elem(dec, ref);
+	uint64_t count;
 
 	if (!gob_decode_count(dec, &count) || count == 0)
 		return;
@@ -219,7 +215,7 @@ decode_conns(struct gob_decoder *dec, const struct gob_ref *ref,
 static int
 conn_compare(const void *a, const void *b)
 {
-	const struct topology_conn	*x = a, *y = b;
+	const struct topology_conn *x = a, *y = b;
 
 	return x->peer < y->peer ? -1 : x->peer > y->peer;
 }
@@ -228,8 +224,8 @@ conn_compare(const void *a, const void *b)
 static void
 conns_sort(struct topology_record *record)
 {
-	struct topology_conn	*conns = record->conns;
-	size_t			 n = 0;
+	struct topology_conn *conns = record->conns;
+	size_t n = 0;
 
 	qsort(conns, record->nconns, sizeof(*conns), conn_compare);
 	for (size_t i = 0; i < record->nconns; i++)
@@ -242,8 +238,8 @@ conns_sort(struct topology_record *record)
 static struct topology_record *
 record_new(struct reading *reading)
 {
-	struct topology_record	*records;
-	size_t			 size;
+	struct topology_record *records;
+	size_t size;
 
 	if (reading->count == TOPOLOGY_PEERS_MAX) {
 		decode_failed(&reading->dec, "too many peers");
@@ -251,8 +247,8 @@ record_new(struct reading *reading)
 	}
 	if (reading->count == reading->size) {
 		size = reading->size == 0 ? 16 : reading->size * 2;
-		records = reallocarray(reading->records, size,
-		    sizeof(*records));
+		records =
+		    reallocarray(reading->records, size, sizeof(*records));
 		if (records == NULL) {
 			decode_failed(&reading->dec, "out of memory");
 			return NULL;
@@ -269,9 +265,9 @@ record_new(struct reading *reading)
 static void
 decode_all(struct reading *reading)
 {
-	struct gob_decoder	*dec = &reading->dec;
-	struct topology_record	*record;
-	struct gob_ref		 ref;
+	struct gob_decoder *dec = &reading->dec;
+	struct topology_record *record;
+	struct gob_ref ref;
 
 	while (gob_decode_next(dec, &peer_schema, &ref) == 1) {
 		if ((record = record_new(reading)) == NULL)
@@ -293,13 +289,13 @@ bool
 topology_decode(const uint8_t *data, size_t len,
     struct topology_record **records, size_t *count, char *cause, size_t size)
 {
-	struct reading	reading;
+	struct reading reading;
 
 	*records = NULL;
 	*count = 0;
 	if (len > TOPOLOGY_UPDATE_MAX) {
-		snprintf(cause, size, "topology update too long (%zu bytes)",
-		    len);
+		snprintf(
+		    cause, size, "topology update too long (%zu bytes)", len);
 		return false;
 	}
 	reading.records = NULL;
@@ -307,8 +303,8 @@ topology_decode(const uint8_t *data, size_t len,
 	gob_decode_init(&reading.dec, data, len);
 	decode_all(&reading);
 	if (reading.dec.error != NULL) {
-		snprintf(cause, size, "bad topology gossip: %s",
-		    reading.dec.error);
+		snprintf(
+		    cause, size, "bad topology gossip: %s", reading.dec.error);
 		topology_records_free(reading.records, reading.count);
 		return false;
 	}
@@ -328,7 +324,7 @@ topology_records_free(struct topology_record *records, size_t count)
 static void
 encode_name(struct gob_encoder *enc, uint64_t name)
 {
-	uint8_t	bytes[PEERNAME_LEN];
+	uint8_t bytes[PEERNAME_LEN];
 
 	peername_put(name, bytes);
 	gob_encode_bytes(enc, bytes, sizeof(bytes));
@@ -337,7 +333,7 @@ encode_name(struct gob_encoder *enc, uint64_t name)
 static void
 encode_conn(struct gob_encoder *enc, const struct topology_conn *conn)
 {
-	struct gob_fields	fields = { 0 };
+	struct gob_fields fields = {0};
 
 	gob_encode_field(enc, &fields, CONN_NAME);
 	encode_name(enc, conn->peer);
@@ -369,7 +365,7 @@ encode_uint(struct gob_encoder *enc, struct gob_fields *fields, unsigned field,
 static void
 encode_peer(struct gob_encoder *enc, const struct topology_peer *peer)
 {
-	struct gob_fields	fields = { 0 };
+	struct gob_fields fields = {0};
 
 	gob_encode_begin(enc, &peer_schema);
 	gob_encode_field(enc, &fields, PEER_NAME);
@@ -396,8 +392,8 @@ bool
 topology_encode(const struct topology *topo, const uint64_t *names,
     size_t count, size_t *from, struct gob_encoder *enc)
 {
-	const struct topology_peer	*peer;
-	size_t				 start = enc->len, before;
+	const struct topology_peer *peer;
+	size_t start = enc->len, before;
 
 	for (; *from < count; (*from)++) {
 		if ((peer = topology_find(topo, names[*from])) == NULL)

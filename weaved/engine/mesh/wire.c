@@ -8,12 +8,12 @@ _Static_assert(WIRE_KEY_LEN == crypto_secretbox_KEYBYTES, "key");
 _Static_assert(WIRE_NONCE_LEN == crypto_secretbox_NONCEBYTES, "nonce");
 _Static_assert(WIRE_TAG == crypto_secretbox_MACBYTES, "tag");
 
-#define WORD		"weave"
-#define WORD_LEN	5
+#define WORD "weave"
+#define WORD_LEN 5
 
 /* Nonce byte 0: bit 7 is the sender's role, bit 6 says TCP. */
-#define NONCE_OUTBOUND	0x80
-#define NONCE_TCP	0x40
+#define NONCE_OUTBOUND 0x80
+#define NONCE_TCP 0x40
 
 void
 wire_header_put(uint8_t header[WIRE_HEADER_LEN])
@@ -24,8 +24,8 @@ wire_header_put(uint8_t header[WIRE_HEADER_LEN])
 }
 
 bool
-wire_header_get(const uint8_t header[WIRE_HEADER_LEN], uint8_t *lowest,
-    uint8_t *highest)
+wire_header_get(
+    const uint8_t header[WIRE_HEADER_LEN], uint8_t *lowest, uint8_t *highest)
 {
 	*lowest = header[WORD_LEN];
 	*highest = header[WORD_LEN + 1];
@@ -78,6 +78,6 @@ wire_open(const uint8_t key[WIRE_KEY_LEN], bool outbound, uint64_t counter,
 	if (len < WIRE_TAG)
 		return false;
 	wire_nonce_put(outbound, counter, nonce);
-	return crypto_secretbox_open_detached(text, box + WIRE_TAG, box,
-	           len - WIRE_TAG, nonce, key) == 0;
+	return crypto_secretbox_open_detached(
+		   text, box + WIRE_TAG, box, len - WIRE_TAG, nonce, key) == 0;
 }
