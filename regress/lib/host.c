@@ -269,25 +269,23 @@ host_show(struct host *host, const char *command)
 size_t
 host_connections(struct host *host, const char *state, const struct host *other)
 {
-	json_t *root, *rows, *row;
+	json_t *rows, *row;
 	size_t i, n = 0;
 	const char *text;
 
 	if (host->kind == HOST_WEAVER)
 		return weaver_connections(host, state, other);
-	root = host_show(host, "status connections");
-	rows =
-	    json_is_array(root) ? root : json_object_get(root, "connections");
+	rows = host_show(host, "status connections");
 	json_array_foreach(rows, i, row) {
-		text = json_string_value(json_object_get(row, "state"));
+		text = json_string_value(json_object_get(row, "State"));
 		if (text == NULL || strcmp(text, state) != 0)
 			continue;
-		text = json_string_value(json_object_get(row, "peer"));
+		text = json_string_value(json_object_get(row, "Name"));
 		if (other == NULL ||
 		    (text != NULL && strcmp(text, other->name) == 0))
 			n++;
 	}
-	json_decref(root);
+	json_decref(rows);
 	return n;
 }
 
@@ -313,36 +311,36 @@ net_full_mesh(struct net *net)
 bool
 host_has_cause(struct host *host, const char *text)
 {
-	json_t *root, *rows, *row;
+	json_t *rows, *row;
 	bool found = false;
 	const char *cause;
 	size_t i;
 
-	root = host_show(host, "status connections");
-	rows =
-	    json_is_array(root) ? root : json_object_get(root, "connections");
+	rows = host_show(host, "status connections");
 	json_array_foreach(rows, i, row) {
-		cause = json_string_value(json_object_get(row, "cause"));
+		cause = json_string_value(json_object_get(row, "Cause"));
 		found |= cause != NULL && strstr(cause, text) != NULL;
 	}
-	json_decref(root);
+	json_decref(rows);
 	return found || host_log_has(host, text);
 }
 
 uint64_t
 host_sum(struct host *host, const char *attribute)
 {
-	json_t *root, *rows, *row;
+	json_t *rows, *row, *value;
 	uint64_t sum = 0;
 	size_t i;
 
-	root = host_show(host, "status connections");
-	rows =
-	    json_is_array(root) ? root : json_object_get(root, "connections");
-	json_array_foreach(rows, i, row)
-		sum += (uint64_t)json_integer_value(
-		    json_object_get(row, attribute));
-	json_decref(root);
+	rows = host_show(host, "status connections");
+	json_array_foreach(rows, i, row) {
+		value = json_object_get(row, attribute);
+		if (value == NULL)
+			value = json_object_get(json_object_get(row, "Attrs"),
+			    attribute);
+		sum += (uint64_t)json_integer_value(value);
+	}
+	json_decref(rows);
 	return sum;
 }
 

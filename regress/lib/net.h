@@ -166,7 +166,7 @@ bool host_connected(struct host *host, const struct host *other);
 bool net_full_mesh(struct net *net);
 /* The cause of a connection, or the log, contains this text. */
 bool host_has_cause(struct host *host, const char *text);
-/* Sum of an attribute over all connections, "replays". */
+/* Sum of an attribute over all connections, "Replays". */
 uint64_t host_sum(struct host *host, const char *attribute);
 /* The process of the suite: "parent", "engine"; 0: none. */
 pid_t host_process(struct host *host, const char *name);

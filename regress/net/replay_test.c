@@ -47,10 +47,10 @@ ATF_TC_BODY(same_connection, tc)
 	record = record_new(pair.b);
 	replay_record(&pair, record);
 	in = traffic_udp(pair.y, TRAFFIC_PORT);
-	before = host_sum(pair.b, "replays");
+	before = host_sum(pair.b, "Replays");
 	for (i = 0; i < REPLAYS; i += BATCH) {
 		replay_batch(record, i);
-		NET_WAIT(20, host_sum(pair.b, "replays") >= before + i + BATCH);
+		NET_WAIT(20, host_sum(pair.b, "Replays") >= before + i + BATCH);
 	}
 	ATF_CHECK_EQ(0, traffic_drain(in));
 	close(in);

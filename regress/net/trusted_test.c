@@ -11,18 +11,15 @@ static bool trusted_shown(struct host *, bool);
 static bool
 trusted_shown(struct host *host, bool trusted)
 {
-	json_t *root, *row;
+	json_t *rows, *attributes;
 	bool same;
 
-	root = host_show(host, "status connections");
-	row = json_array_get(
-	    json_is_array(root) ? root : json_object_get(root, "connections"),
-	    0);
-	same = json_is_boolean(json_object_get(row, "trusted")) &&
-	    json_is_boolean(json_object_get(row, "encrypted")) &&
-	    json_is_true(json_object_get(row, "trusted")) == trusted &&
-	    json_is_true(json_object_get(row, "encrypted")) != trusted;
-	json_decref(root);
+	rows = host_show(host, "status connections");
+	attributes = json_object_get(json_array_get(rows, 0), "Attrs");
+	same = json_object_size(attributes) > 0 &&
+	    json_is_true(json_object_get(attributes, "trusted")) == trusted &&
+	    json_is_true(json_object_get(attributes, "encrypted")) != trusted;
+	json_decref(rows);
 	return same;
 }
 
