@@ -14,7 +14,7 @@
 #include "weaved/engine/mesh/features.h"
 #include "weaved/engine/mesh/wire.h"
 
-#define HANDLES	1024
+#define HANDLES 1024
 
 enum task_kind {
 	TASK_DIAL,
@@ -24,17 +24,17 @@ enum task_kind {
 
 /* What the parent is asked for; answered from the loop, never at once. */
 struct task {
-	struct task	*next;
-	enum task_kind	 kind;
-	struct node	*node;
-	uint32_t	 id;
-	uint32_t	 handle;
-	struct endpoint	 to;
-	bool		 outbound;
-	uint8_t		 key[MESH_KEY_LEN];
-	bool		 has_frame;
-	uint8_t		 frame[2048];
-	size_t		 len;
+	struct task *next;
+	enum task_kind kind;
+	struct node *node;
+	uint32_t id;
+	uint32_t handle;
+	struct endpoint to;
+	bool outbound;
+	uint8_t key[MESH_KEY_LEN];
+	bool has_frame;
+	uint8_t frame[2048];
+	size_t len;
 };
 
 static uint8_t secrets[HANDLES][crypto_scalarmult_SCALARBYTES];
@@ -61,8 +61,8 @@ op_watch(void *arg, uint32_t conn, int fd, bool read, bool write)
 	struct node *node = arg;
 	struct watch_fd *watch, *place = NULL;
 
-	for (watch = node->watches;
-	     watch < node->watches + MESHES_WATCHES_MAX; watch++) {
+	for (watch = node->watches; watch < node->watches + MESHES_WATCHES_MAX;
+	     watch++) {
 		if (watch->fd == -1) {
 			place = place == NULL ? watch : place;
 		} else if (watch->conn == conn) {
@@ -138,8 +138,8 @@ op_neighbour(void *arg, struct endpoint at, bool up)
 }
 
 static bool
-op_prepare(void *arg, uint32_t conn, const struct mesh_link *link,
-    char *cause, size_t size)
+op_prepare(void *arg, uint32_t conn, const struct mesh_link *link, char *cause,
+    size_t size)
 {
 	struct node *node = arg;
 
@@ -266,8 +266,8 @@ node_start(struct meshes *meshes, size_t index)
 	struct node *node = &meshes->nodes[index];
 
 	node->conf.encrypted = node->password != NULL;
-	node->mesh = mesh_new(&node->conf, node->overlays, node->uid, &ops,
-	    node, meshes->now);
+	node->mesh = mesh_new(
+	    &node->conf, node->overlays, node->uid, &ops, node, meshes->now);
 	ATF_REQUIRE(node->mesh != NULL);
 }
 
@@ -292,15 +292,16 @@ node_target(struct meshes *meshes, size_t index, size_t to)
 	char text[ENDPOINT_STRLEN];
 
 	ipv4_format(meshes->nodes[to].addr, text);
-	ATF_REQUIRE_EQ(0, mesh_target_add(meshes->nodes[index].mesh,
-	    (uint32_t)to + 1, text, meshes->now));
+	ATF_REQUIRE_EQ(0,
+	    mesh_target_add(meshes->nodes[index].mesh, (uint32_t)to + 1, text,
+		meshes->now));
 }
 
 static void
 pair(int fds[2])
 {
-	ATF_REQUIRE_EQ(0, socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0,
-	    fds));
+	ATF_REQUIRE_EQ(
+	    0, socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds));
 	ATF_REQUIRE(fds[0] < 1024 && fds[1] < 1024);
 }
 
@@ -323,8 +324,8 @@ do_dial(struct meshes *meshes, struct task *task)
 	if (task->to.addr == meshes->raw_listen) {
 		pair(fds);
 		meshes->raw_accepted = fds[1];
-		mesh_dialled(from->mesh, task->id, fds[0], local, 0,
-		    meshes->now);
+		mesh_dialled(
+		    from->mesh, task->id, fds[0], local, 0, meshes->now);
 		return;
 	}
 	b = task->to.addr - MESHES_NET - 1;
@@ -365,8 +366,8 @@ frame_opens(const struct task *task, const uint8_t key[32])
 {
 	uint8_t nonce[24] = {task->outbound ? 0x40 : 0xc0}, text[2048];
 
-	return crypto_secretbox_open_easy(text, task->frame, task->len, nonce,
-	           key) == 0;
+	return crypto_secretbox_open_easy(
+		   text, task->frame, task->len, nonce, key) == 0;
 }
 
 static void
@@ -382,8 +383,8 @@ do_kx_finish(struct task *task)
 		error = "low-order key";
 	crypto_hash_sha256_init(&hash);
 	crypto_hash_sha256_update(&hash, key, sizeof(key));
-	crypto_hash_sha256_update(&hash, (const uint8_t *)node->password,
-	    strlen(node->password));
+	crypto_hash_sha256_update(
+	    &hash, (const uint8_t *)node->password, strlen(node->password));
 	crypto_hash_sha256_final(&hash, key);
 	if (error == NULL && task->has_frame && !frame_opens(task, key))
 		error = "password mismatch";
@@ -421,7 +422,7 @@ run_watch(struct node *node, struct watch_fd *watch)
 {
 	struct pollfd pfd = {.fd = watch->fd,
 	    .events = (short)((watch->read ? POLLIN : 0) |
-	        (watch->write ? POLLOUT : 0))};
+		(watch->write ? POLLOUT : 0))};
 	uint32_t conn = watch->conn;
 
 	if (watch->fd == -1 || node->mesh == NULL || poll(&pfd, 1, 0) <= 0)
@@ -494,8 +495,8 @@ shut_between(struct meshes *meshes, struct node *node, uint32_t addr)
 	struct watch_fd *watch;
 
 	(void)meshes;
-	for (watch = node->watches;
-	     watch < node->watches + MESHES_WATCHES_MAX; watch++) {
+	for (watch = node->watches; watch < node->watches + MESHES_WATCHES_MAX;
+	     watch++) {
 		if (watch->fd != -1 && meshes->peer_of[watch->fd] == addr)
 			shutdown(watch->fd, SHUT_RDWR);
 	}
@@ -524,8 +525,8 @@ node_raw(struct meshes *meshes, size_t index, uint32_t from)
 
 	pair(fds);
 	meshes->peer_of[fds[1]] = from;
-	mesh_accepted(node->mesh, fds[1], local, ephemeral(meshes, from),
-	    meshes->now);
+	mesh_accepted(
+	    node->mesh, fds[1], local, ephemeral(meshes, from), meshes->now);
 	return fds[0];
 }
 
@@ -553,8 +554,7 @@ void
 raw_write(int fd, const void *data, size_t len)
 {
 	if (len > 0)
-		ATF_REQUIRE_EQ((ssize_t)len,
-		    send(fd, data, len, MSG_NOSIGNAL));
+		ATF_REQUIRE_EQ((ssize_t)len, send(fd, data, len, MSG_NOSIGNAL));
 }
 
 bool
@@ -596,7 +596,7 @@ bool
 node_reaches(const struct meshes *meshes, size_t a, size_t b)
 {
 	return mesh_next_hop(meshes->nodes[a].mesh,
-	           meshes->nodes[b].conf.name) != PEERNAME_UNKNOWN;
+		   meshes->nodes[b].conf.name) != PEERNAME_UNKNOWN;
 }
 
 bool
@@ -622,10 +622,10 @@ meshes_full(const struct meshes *meshes, size_t count)
 }
 
 struct search {
-	const char	*text;
-	bool		 found;
+	const char *text;
+	bool found;
 	enum ctl_connection_state state;
-	size_t		 rows;
+	size_t rows;
 };
 
 static void
@@ -648,18 +648,18 @@ node_has_cause(const struct meshes *meshes, size_t index, const char *text)
 {
 	struct search search = {.text = text};
 
-	mesh_show(meshes->nodes[index].mesh, CTL_SHOW_ALL, search_row,
-	    &search, meshes->now);
+	mesh_show(meshes->nodes[index].mesh, CTL_SHOW_ALL, search_row, &search,
+	    meshes->now);
 	return search.found;
 }
 
 size_t
-node_rows(const struct meshes *meshes, size_t index,
-    enum ctl_connection_state state)
+node_rows(
+    const struct meshes *meshes, size_t index, enum ctl_connection_state state)
 {
 	struct search search = {.state = state};
 
-	mesh_show(meshes->nodes[index].mesh, CTL_SHOW_ALL, search_row,
-	    &search, meshes->now);
+	mesh_show(meshes->nodes[index].mesh, CTL_SHOW_ALL, search_row, &search,
+	    meshes->now);
 	return search.rows;
 }

@@ -8,16 +8,16 @@
 
 #include "weaved/engine/mesh/dialer.h"
 
-#define PORT	6783
+#define PORT 6783
 
 static struct {
-	unsigned	 count;
-	uint32_t	 dial;
-	struct endpoint	 to;
-	bool		 direct;
-	unsigned	 lookups;
-	uint32_t	 target;
-	char		 host[CTL_TEXT_MAX];
+	unsigned count;
+	uint32_t dial;
+	struct endpoint to;
+	bool direct;
+	unsigned lookups;
+	uint32_t target;
+	char host[CTL_TEXT_MAX];
 } seen;
 
 static struct dialer *dialer;

@@ -74,8 +74,8 @@ ATF_TC_BODY(line_relays, tc)
 	ATF_CHECK(!node_neighbours(&net, 0, 2));
 	ATF_CHECK(node_reaches(&net, 0, 2));
 	ATF_CHECK(node_reaches(&net, 2, 0));
-	i = mesh_broadcast_hops(net.nodes[1].mesh, net.nodes[0].conf.name,
-	    &hops);
+	i = mesh_broadcast_hops(
+	    net.nodes[1].mesh, net.nodes[0].conf.name, &hops);
 	ATF_REQUIRE_EQ(1, i);
 	ATF_CHECK_EQ(net.nodes[2].conf.name, hops[0]);
 	meshes_free(&net);
@@ -165,7 +165,8 @@ ATF_TC_BODY(name_collision, tc)
 	node_start(&net, 1);
 	node_target(&net, 0, 1);
 	meshes_run(&net, 100);
-	ATF_CHECK(node_has_cause(&net, 0, "peer names collision: "
+	ATF_CHECK(node_has_cause(&net, 0,
+	    "peer names collision: "
 	    "0a:00:00:00:00:01"));
 	ATF_CHECK(node_has_cause(&net, 1, "peer names collision: "));
 	dials = net.nodes[0].dials;
@@ -214,10 +215,10 @@ ATF_TC_BODY(password_on_one_side, tc)
 	node_start(&net, 1);
 	node_target(&net, 0, 1);
 	meshes_run(&net, 500);
-	ATF_CHECK(node_has_cause(&net, 0,
-	    "password set here, but not at the peer"));
-	ATF_CHECK(node_has_cause(&net, 1,
-	    "password not set here, but at the peer"));
+	ATF_CHECK(
+	    node_has_cause(&net, 0, "password set here, but not at the peer"));
+	ATF_CHECK(
+	    node_has_cause(&net, 1, "password not set here, but at the peer"));
 	meshes_free(&net);
 }
 
@@ -352,8 +353,8 @@ ATF_TC_BODY(slow_peer, tc)
 	a = node_join_raw(&net, 0, 1);
 	ATF_REQUIRE_EQ(1, node_rows(&net, 0, CTL_ESTABLISHED));
 	for (i = 0; i < 200; i++)
-		mesh_overlay_send(net.nodes[0].mesh, 1, 7, text, sizeof(text),
-		    net.now);
+		mesh_overlay_send(
+		    net.nodes[0].mesh, 1, 7, text, sizeof(text), net.now);
 	meshes_run(&net, 100);
 	ATF_CHECK_EQ(0, node_rows(&net, 0, CTL_ESTABLISHED));
 	close(a);
@@ -369,8 +370,8 @@ ATF_TC_BODY(half_open_flood, tc)
 
 	start(2, "s3cr3t");
 	for (i = 0; i < 150; i++)
-		fds[i] = node_raw(&net, 0,
-		    MESHES_NET + 100 + (uint32_t)(i % 30));
+		fds[i] =
+		    node_raw(&net, 0, MESHES_NET + 100 + (uint32_t)(i % 30));
 	node_target(&net, 1, 0);
 	meshes_run(&net, 300);
 	ATF_CHECK(meshes_full(&net, 2));

@@ -52,8 +52,8 @@ play_inbound(const char *transcript, const char *password)
 	int fd;
 
 	setup(1, password, "private_b");
-	bytes = vectors_bytes(vectors_get(file, transcript), "a_outbound_wrote",
-	    &len);
+	bytes = vectors_bytes(
+	    vectors_get(file, transcript), "a_outbound_wrote", &len);
 	fd = node_raw(&net, 1, MESHES_NET + 50);
 	raw_write(fd, bytes, len);
 	free(bytes);
@@ -74,8 +74,8 @@ play_outbound(const char *transcript, const char *password)
 	mesh_target_add(net.nodes[0].mesh, 1, "10.0.0.50", net.now);
 	meshes_run(&net, 0);
 	ATF_REQUIRE(net.raw_accepted != -1);
-	bytes = vectors_bytes(vectors_get(file, transcript), "b_inbound_wrote",
-	    &len);
+	bytes = vectors_bytes(
+	    vectors_get(file, transcript), "b_inbound_wrote", &len);
 	raw_write(net.raw_accepted, bytes, len);
 	free(bytes);
 	meshes_run(&net, 100);
@@ -112,19 +112,19 @@ ATF_TC_BODY(transcripts_refused, tc)
 	    {"wrong_password", "other", "password mismatch", false},
 	    {"wrong_password", "s3cr3t", "password mismatch", true},
 	    {"only_a_has_password", NULL,
-	        "password not set here, but at the peer", false},
+		"password not set here, but at the peer", false},
 	    {"only_a_has_password", "s3cr3t",
-	        "password set here, but not at the peer", true},
+		"password set here, but not at the peer", true},
 	    {"only_b_has_password", "s3cr3t",
-	        "password set here, but not at the peer", false},
+		"password set here, but not at the peer", false},
 	    {"only_b_has_password", NULL,
-	        "password not set here, but at the peer", true},
+		"password not set here, but at the peer", true},
 	    {"no_common_version", NULL,
-	        "incompatible versions (ours 2-2, theirs 1-1)", true},
+		"incompatible versions (ours 2-2, theirs 1-1)", true},
 	    {"version_1_plain", NULL,
-	        "incompatible versions (ours 2-2, theirs 1-1)", false},
+		"incompatible versions (ours 2-2, theirs 1-1)", false},
 	    {"version_1_encrypted", "s3cr3t",
-	        "incompatible versions (ours 2-2, theirs 1-1)", false},
+		"incompatible versions (ours 2-2, theirs 1-1)", false},
 	};
 	size_t i, node;
 	int fd;
@@ -178,8 +178,8 @@ ATF_TC_BODY(byte_by_byte, tc)
 	int fd;
 
 	setup(1, "s3cr3t", "private_b");
-	bytes = vectors_bytes(vectors_get(file, "encrypted"),
-	    "a_outbound_wrote", &len);
+	bytes = vectors_bytes(
+	    vectors_get(file, "encrypted"), "a_outbound_wrote", &len);
 	fd = node_raw(&net, 1, MESHES_NET + 50);
 	for (i = 0; i < len; i++) {
 		ATF_CHECK(!up(1));
@@ -276,16 +276,16 @@ ATF_TC_BODY(closed_without_features, tc)
 	int fd;
 
 	setup(1, "s3cr3t", "private_b");
-	bytes = vectors_bytes(vectors_get(file, "encrypted"),
-	    "a_outbound_wrote", &len);
+	bytes = vectors_bytes(
+	    vectors_get(file, "encrypted"), "a_outbound_wrote", &len);
 	fd = node_raw(&net, 1, MESHES_NET + 50);
 	raw_write(fd, bytes, 40);
 	free(bytes);
 	meshes_run(&net, 10);
 	close(fd);
 	meshes_run(&net, 10);
-	ATF_CHECK(node_has_cause(&net, 1,
-	    "password mismatch, or the peer refused"));
+	ATF_CHECK(
+	    node_has_cause(&net, 1, "password mismatch, or the peer refused"));
 	teardown(-1);
 }
 

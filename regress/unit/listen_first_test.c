@@ -12,7 +12,7 @@
 #include "weaved/engine/mesh/features.h"
 #include "weaved/engine/mesh/wire.h"
 
-#define INTRO	(7 + 1 + 32)	/* header, flag, key */
+#define INTRO (7 + 1 + 32) /* header, flag, key */
 
 static struct meshes net;
 
@@ -41,8 +41,8 @@ introduce(const char *password, uint8_t key[32])
 	ATF_REQUIRE_EQ(0, crypto_box_beforenm(key, got + 8, secret));
 	crypto_hash_sha256_init(&hash);
 	crypto_hash_sha256_update(&hash, key, 32);
-	crypto_hash_sha256_update(&hash, (const uint8_t *)password,
-	    strlen(password));
+	crypto_hash_sha256_update(
+	    &hash, (const uint8_t *)password, strlen(password));
 	crypto_hash_sha256_final(&hash, key);
 	return fd;
 }
@@ -114,8 +114,9 @@ ATF_TC_BODY(speaks_after_the_peer, tc)
 	ATF_REQUIRE(raw_read(&net, fd, length, sizeof(length)));
 	ATF_REQUIRE(wire_length_get(length) <= sizeof(box));
 	ATF_REQUIRE(raw_read(&net, fd, box, wire_length_get(length)));
-	ATF_CHECK_EQ(0, crypto_secretbox_open_easy(box, box,
-	    wire_length_get(length), nonce, key));
+	ATF_CHECK_EQ(0,
+	    crypto_secretbox_open_easy(
+		box, box, wire_length_get(length), nonce, key));
 	ATF_CHECK_EQ(1, node_rows(&net, 0, CTL_ESTABLISHED));
 	close(fd);
 	meshes_free(&net);

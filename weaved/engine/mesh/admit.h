@@ -8,21 +8,21 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define ADMIT_BURST	20	/* connections at once */
-#define ADMIT_INTERVAL	50	/* ms for one more */
-#define ADMIT_SETS	64
-#define ADMIT_WAYS	8
+#define ADMIT_BURST 20 /* connections at once */
+#define ADMIT_INTERVAL 50 /* ms for one more */
+#define ADMIT_SETS 64
+#define ADMIT_WAYS 8
 
 struct admit {
-	uint64_t	seed;	/* so that nobody can aim at one set */
+	uint64_t seed; /* so that nobody can aim at one set */
 	struct admit_source {
-		uint32_t	addr;
-		uint64_t	busy;	/* until then, if it came one by one */
+		uint32_t addr;
+		uint64_t busy; /* until then, if it came one by one */
 	} sources[ADMIT_SETS][ADMIT_WAYS];
 };
 
-void	admit_init(struct admit *admit, uint64_t seed);
+void admit_init(struct admit *admit, uint64_t seed);
 /* Takes a token of addr; false: too fast. now in milliseconds. */
-bool	admit_allow(struct admit *admit, uint32_t addr, uint64_t now);
+bool admit_allow(struct admit *admit, uint32_t addr, uint64_t now);
 
 #endif

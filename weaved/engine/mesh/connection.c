@@ -9,24 +9,24 @@
 #include "weaved/engine/mesh/connection.h"
 #include "weaved/engine/mesh/wire.h"
 
-#define READ_CHUNK	16384
-#define READS_MAX	4		/* per readiness */
-#define OUTPUT_MAX	(2u * WIRE_BODY_MAX)	/* a slow peer ends beyond */
-#define LINGER_READ_MAX	(1u << 20)	/* discarded while lingering */
+#define READ_CHUNK 16384
+#define READS_MAX 4 /* per readiness */
+#define OUTPUT_MAX (2u * WIRE_BODY_MAX) /* a slow peer ends beyond */
+#define LINGER_READ_MAX (1u << 20) /* discarded while lingering */
 
-#define FLAG_PLAIN	0	/* encryption flag */
-#define FLAG_ENCRYPTED	1	/* the public key follows */
+#define FLAG_PLAIN 0 /* encryption flag */
+#define FLAG_ENCRYPTED 1 /* the public key follows */
 
 /* One step of a state; true: the state changed or a message was used up. */
-typedef bool	(*connection_step)(struct connection *conn, uint64_t now);
+typedef bool (*connection_step)(struct connection *conn, uint64_t now);
 
-static bool	 step_header(struct connection *conn, uint64_t now);
-static bool	 step_flag(struct connection *conn, uint64_t now);
-static bool	 step_frame(struct connection *conn, uint64_t now);
-static bool	 step_features(struct connection *conn, uint64_t now);
-static bool	 step_message(struct connection *conn, uint64_t now);
-static bool	 step_discard(struct connection *conn, uint64_t now);
-static bool	 step_wait(struct connection *conn, uint64_t now);
+static bool step_header(struct connection *conn, uint64_t now);
+static bool step_flag(struct connection *conn, uint64_t now);
+static bool step_frame(struct connection *conn, uint64_t now);
+static bool step_features(struct connection *conn, uint64_t now);
+static bool step_message(struct connection *conn, uint64_t now);
+static bool step_discard(struct connection *conn, uint64_t now);
+static bool step_wait(struct connection *conn, uint64_t now);
 
 static const connection_step steps[CONNECTION_STATE_MAX] = {
     [CONNECTION_HEADER] = step_header,
@@ -41,35 +41,31 @@ static const connection_step steps[CONNECTION_STATE_MAX] = {
     [CONNECTION_DEAD] = step_wait,
 };
 
-static bool	 buffer_reserve(struct buffer *buf, size_t len);
-static void	 buffer_consume(struct buffer *buf, size_t len);
-static size_t	 buffer_len(const struct buffer *buf);
-static void	 buffer_free(struct buffer *buf);
+static bool buffer_reserve(struct buffer *buf, size_t len);
+static void buffer_consume(struct buffer *buf, size_t len);
+static size_t buffer_len(const struct buffer *buf);
+static void buffer_free(struct buffer *buf);
 
-static void	 update_watch(struct connection *conn);
-static void	 input_run(struct connection *conn, uint64_t now);
-static void	 input_ended(struct connection *conn, int error,
-		    uint64_t now);
-static const char *ended_text(const struct connection *conn, int error,
-		    char *buf, size_t size);
-static ssize_t	 input_read(struct connection *conn);
-static void	 output_put(struct connection *conn, const void *data,
-		    size_t len);
-static void	 output_body(struct connection *conn, uint8_t tag,
-		    bool has_tag, const uint8_t *body, size_t len);
-static void	 output_finish(struct connection *conn);
-static void	 send_flag(struct connection *conn,
-		    const uint8_t key[MESH_KEY_LEN]);
-static bool	 send_features(struct connection *conn, uint64_t now);
-static size_t	 body_limit(const struct connection *conn);
-static int	 body_get(struct connection *conn, uint8_t **body,
-		    size_t *len, uint64_t now);
-static bool	 body_open(struct connection *conn, uint8_t **body,
-		    size_t *len);
-static bool	 features_take(struct connection *conn, uint8_t *body,
-		    size_t len, uint64_t now);
-static bool	 connection_join(struct connection *conn, uint64_t now);
-static void	 connection_fail(struct connection *conn, uint64_t now);
+static void update_watch(struct connection *conn);
+static void input_run(struct connection *conn, uint64_t now);
+static void input_ended(struct connection *conn, int error, uint64_t now);
+static const char *ended_text(
+    const struct connection *conn, int error, char *buf, size_t size);
+static ssize_t input_read(struct connection *conn);
+static void output_put(struct connection *conn, const void *data, size_t len);
+static void output_body(struct connection *conn, uint8_t tag, bool has_tag,
+    const uint8_t *body, size_t len);
+static void output_finish(struct connection *conn);
+static void send_flag(struct connection *conn, const uint8_t key[MESH_KEY_LEN]);
+static bool send_features(struct connection *conn, uint64_t now);
+static size_t body_limit(const struct connection *conn);
+static int body_get(
+    struct connection *conn, uint8_t **body, size_t *len, uint64_t now);
+static bool body_open(struct connection *conn, uint8_t **body, size_t *len);
+static bool features_take(
+    struct connection *conn, uint8_t *body, size_t len, uint64_t now);
+static bool connection_join(struct connection *conn, uint64_t now);
+static void connection_fail(struct connection *conn, uint64_t now);
 
 static size_t
 buffer_len(const struct buffer *buf)
@@ -145,8 +141,8 @@ update_watch(struct connection *conn)
 
 	if (conn->state == CONNECTION_DEAD)
 		return;
-	read = conn->state != CONNECTION_KEY &&
-	    conn->state != CONNECTION_SECRET;
+	read =
+	    conn->state != CONNECTION_KEY && conn->state != CONNECTION_SECRET;
 	write = buffer_len(&conn->out) > 0 && conn->broken == 0;
 	if (read == conn->watch_read && write == conn->watch_write)
 		return;
@@ -292,8 +288,8 @@ output_body(struct connection *conn, uint8_t tag, bool has_tag,
 }
 
 void
-connection_send(struct connection *conn, uint8_t tag, const uint8_t *body,
-    size_t len)
+connection_send(
+    struct connection *conn, uint8_t tag, const uint8_t *body, size_t len)
 {
 	if (!connection_live(conn) || !conn->sent_features)
 		return;
@@ -415,8 +411,8 @@ input_ended(struct connection *conn, int error, uint64_t now)
 		conn->state = CONNECTION_DEAD;
 		return;
 	}
-	connection_end(conn, now, "%s",
-	    ended_text(conn, error, text, sizeof(text)));
+	connection_end(
+	    conn, now, "%s", ended_text(conn, error, text, sizeof(text)));
 	conn->state = CONNECTION_DEAD;
 }
 
@@ -557,8 +553,8 @@ step_frame(struct connection *conn, uint64_t now)
 }
 
 void
-connection_kx_finished(struct connection *conn,
-    const uint8_t key[MESH_KEY_LEN], const char *error, uint64_t now)
+connection_kx_finished(struct connection *conn, const uint8_t key[MESH_KEY_LEN],
+    const char *error, uint64_t now)
 {
 	if (conn->state != CONNECTION_SECRET)
 		return;
@@ -626,7 +622,7 @@ body_open(struct connection *conn, uint8_t **body, size_t *len)
 	if (!conn->has_key)
 		return true;
 	if (!wire_open(conn->key, !conn->outbound, conn->opened++,
-	        *body + WIRE_TAG, *body, *len))
+		*body + WIRE_TAG, *body, *len))
 		return false;
 	*body += WIRE_TAG;
 	*len -= WIRE_TAG;
@@ -653,13 +649,12 @@ step_features(struct connection *conn, uint64_t now)
 }
 
 static bool
-features_take(struct connection *conn, uint8_t *body, size_t len,
-    uint64_t now)
+features_take(struct connection *conn, uint8_t *body, size_t len, uint64_t now)
 {
 	char cause[256];
 
-	if (!features_decode(body, len, &conn->features, cause,
-	        sizeof(cause))) {
+	if (!features_decode(
+		body, len, &conn->features, cause, sizeof(cause))) {
 		connection_end(conn, now, "bad features: %s", cause);
 		return false;
 	}
@@ -702,8 +697,8 @@ step_message(struct connection *conn, uint64_t now)
 	}
 	conn->deadline = now + CONNECTION_SILENCE;
 	if (len > 0 &&
-	    !conn->ops->message(conn->arg, conn, body, len, cause,
-	        sizeof(cause), now)) {
+	    !conn->ops->message(
+		conn->arg, conn, body, len, cause, sizeof(cause), now)) {
 		connection_end(conn, now, "%s", cause);
 		return false;
 	}

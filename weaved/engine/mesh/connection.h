@@ -26,144 +26,142 @@
 #include "weaved/engine/mesh/mesh.h"
 #include "weaved/engine/mesh/wire.h"
 
-#define CONNECTION_HANDSHAKE	10000	/* from the header to the features */
-#define CONNECTION_SILENCE	60000	/* read deadline afterwards */
-#define CONNECTION_HEARTBEAT	30000
-#define CONNECTION_LINGER	1000
-#define CONNECTION_FEATURES_MAX	4096	/* body before the features */
-#define CONNECTION_OUTPUT_LOW	65536	/* more gossip is encoded below */
+#define CONNECTION_HANDSHAKE 10000 /* from the header to the features */
+#define CONNECTION_SILENCE 60000 /* read deadline afterwards */
+#define CONNECTION_HEARTBEAT 30000
+#define CONNECTION_LINGER 1000
+#define CONNECTION_FEATURES_MAX 4096 /* body before the features */
+#define CONNECTION_OUTPUT_LOW 65536 /* more gossip is encoded below */
 
 enum connection_state {
 	CONNECTION_HEADER,
-	CONNECTION_KEY,		/* the parent makes our key */
+	CONNECTION_KEY, /* the parent makes our key */
 	CONNECTION_FLAG,
-	CONNECTION_FRAME,	/* listening first: the peer's features */
-	CONNECTION_SECRET,	/* the parent makes the session key */
+	CONNECTION_FRAME, /* listening first: the peer's features */
+	CONNECTION_SECRET, /* the parent makes the session key */
 	CONNECTION_FEATURES,
 	CONNECTION_UP,
-	CONNECTION_LINGER_OUT,	/* ended: the peer may read what we sent */
-	CONNECTION_MUTE,	/* ended: silent until the deadline */
+	CONNECTION_LINGER_OUT, /* ended: the peer may read what we sent */
+	CONNECTION_MUTE, /* ended: silent until the deadline */
 	CONNECTION_DEAD,
 	CONNECTION_STATE_MAX
 };
 
 struct buffer {
-	uint8_t		*data;
-	size_t		 start;
-	size_t		 end;
-	size_t		 size;
+	uint8_t *data;
+	size_t start;
+	size_t end;
+	size_t size;
 };
 
 struct gossip_item;
 TAILQ_HEAD(gossip_queue, gossip_item);
 
 struct connection {
-	RB_ENTRY(connection)	 entry;		/* by id */
-	uint32_t		 id;
-	int			 fd;
+	RB_ENTRY(connection) entry; /* by id */
+	uint32_t id;
+	int fd;
 	const struct connection_ops *ops;
-	void			*arg;
-	enum connection_state	 state;
-	bool			 outbound;
-	bool			 encrypted;
-	bool			 listen_first;
-	uint32_t		 dial;		/* outbound: the dialer's id */
-	struct endpoint		 local;
-	struct endpoint		 remote;
-	uint64_t		 conn_id;	/* ours */
-	uint64_t		 uid;		/* after the features */
+	void *arg;
+	enum connection_state state;
+	bool outbound;
+	bool encrypted;
+	bool listen_first;
+	uint32_t dial; /* outbound: the dialer's id */
+	struct endpoint local;
+	struct endpoint remote;
+	uint64_t conn_id; /* ours */
+	uint64_t uid; /* after the features */
 
-	uint64_t		 since;		/* of the state a user sees */
-	uint64_t		 deadline;
-	uint64_t		 heartbeat;
-	struct buffer		 in;
-	struct buffer		 out;
-	int			 broken;	/* errno of a failed write */
-	bool			 watch_read;	/* as last told the owner */
-	bool			 watch_write;
-	bool			 sent_features;
-	bool			 shut;		/* our direction is closed */
+	uint64_t since; /* of the state a user sees */
+	uint64_t deadline;
+	uint64_t heartbeat;
+	struct buffer in;
+	struct buffer out;
+	int broken; /* errno of a failed write */
+	bool watch_read; /* as last told the owner */
+	bool watch_write;
+	bool sent_features;
+	bool shut; /* our direction is closed */
 
-	bool			 has_handle;
-	uint32_t		 handle;
-	bool			 has_key;
-	uint8_t			 key[MESH_KEY_LEN];
-	uint64_t		 sealed;	/* counters of the nonces */
-	uint64_t		 opened;
-	size_t			 discarded;	/* bytes read after the end */
+	bool has_handle;
+	uint32_t handle;
+	bool has_key;
+	uint8_t key[MESH_KEY_LEN];
+	uint64_t sealed; /* counters of the nonces */
+	uint64_t opened;
+	size_t discarded; /* bytes read after the end */
 
-	char			 cause[CTL_CAUSE_MAX];	/* why it ended */
-	char			 doom[CTL_CAUSE_MAX];	/* why it is to end */
-	bool			 never;		/* do not dial again */
+	char cause[CTL_CAUSE_MAX]; /* why it ended */
+	char doom[CTL_CAUSE_MAX]; /* why it is to end */
+	bool never; /* do not dial again */
 
 	/* Of the owner, from the features on. */
-	struct features		 features;	/* the peer's */
-	bool			 added;		/* to our own peer */
-	bool			 prepared;	/* overlay_stop() is due */
-	bool			 overlay_up;	/* as the overlay says */
-	bool			 established;	/* and announced */
-	bool			 trusted;
-	struct gossip_queue	 queue;
-	size_t			 queued;	/* bytes held by the queue */
+	struct features features; /* the peer's */
+	bool added; /* to our own peer */
+	bool prepared; /* overlay_stop() is due */
+	bool overlay_up; /* as the overlay says */
+	bool established; /* and announced */
+	bool trusted;
+	struct gossip_queue queue;
+	size_t queued; /* bytes held by the queue */
 };
 
 struct connection_ops {
-	void	(*watch)(void *arg, struct connection *conn, bool read,
-		    bool write);
-	void	(*kx_start)(void *arg, struct connection *conn);
-	void	(*kx_finish)(void *arg, struct connection *conn,
-		    const uint8_t key[MESH_KEY_LEN], const uint8_t *frame,
-		    size_t len);
-	void	(*kx_cancel)(void *arg, struct connection *conn);
+	void (*watch)(
+	    void *arg, struct connection *conn, bool read, bool write);
+	void (*kx_start)(void *arg, struct connection *conn);
+	void (*kx_finish)(void *arg, struct connection *conn,
+	    const uint8_t key[MESH_KEY_LEN], const uint8_t *frame, size_t len);
+	void (*kx_cancel)(void *arg, struct connection *conn);
 	/* Our features for this peer; length, 0: failed. */
-	size_t	(*features)(void *arg, struct connection *conn, uint8_t *buf,
-		    size_t size);
+	size_t (*features)(
+	    void *arg, struct connection *conn, uint8_t *buf, size_t size);
 	/* conn->features hold; false: ends, with cause filled in. */
-	bool	(*join)(void *arg, struct connection *conn, char *cause,
-		    size_t size, uint64_t now);
+	bool (*join)(void *arg, struct connection *conn, char *cause,
+	    size_t size, uint64_t now);
 	/* A message, tag first, len > 0; false as above. */
-	bool	(*message)(void *arg, struct connection *conn,
-		    const uint8_t *body, size_t len, char *cause, size_t size,
-		    uint64_t now);
+	bool (*message)(void *arg, struct connection *conn, const uint8_t *body,
+	    size_t len, char *cause, size_t size, uint64_t now);
 	/* There is room: send what is queued. */
-	void	(*drained)(void *arg, struct connection *conn);
+	void (*drained)(void *arg, struct connection *conn);
 	/* It ended, conn->cause says why; may linger. Called once. */
-	void	(*ended)(void *arg, struct connection *conn, uint64_t now);
+	void (*ended)(void *arg, struct connection *conn, uint64_t now);
 };
 
 /* Fill in conn (zeroed; id, fd, ops, arg, outbound, ...), then begin. */
-void	 connection_start(struct connection *conn, uint64_t now);
+void connection_start(struct connection *conn, uint64_t now);
 /* Closes and wipes; calls nobody. */
-void	 connection_close(struct connection *conn);
+void connection_close(struct connection *conn);
 
-void	 connection_readable(struct connection *conn, uint64_t now);
-void	 connection_writable(struct connection *conn, uint64_t now);
+void connection_readable(struct connection *conn, uint64_t now);
+void connection_writable(struct connection *conn, uint64_t now);
 /* Deadlines and doom. Returns when to call again. */
 uint64_t connection_tick(struct connection *conn, uint64_t now);
 
 /* error NULL: done. */
-void	 connection_kx_started(struct connection *conn, uint32_t handle,
-	    const uint8_t key[MESH_KEY_LEN], const char *error, uint64_t now);
-void	 connection_kx_finished(struct connection *conn,
-	    const uint8_t key[MESH_KEY_LEN], const char *error, uint64_t now);
+void connection_kx_started(struct connection *conn, uint32_t handle,
+    const uint8_t key[MESH_KEY_LEN], const char *error, uint64_t now);
+void connection_kx_finished(struct connection *conn,
+    const uint8_t key[MESH_KEY_LEN], const char *error, uint64_t now);
 
 /* Not ended yet. */
-bool	 connection_live(const struct connection *conn);
+bool connection_live(const struct connection *conn);
 /* Between accept or dial and the features. */
-bool	 connection_shaking(const struct connection *conn);
+bool connection_shaking(const struct connection *conn);
 /*
  * Queues one message for the peer. A peer too slow for it, or memory lacking,
  * dooms the connection. len at most WIRE_BODY_MAX - 1.
  */
-void	 connection_send(struct connection *conn, uint8_t tag,
-	    const uint8_t *body, size_t len);
+void connection_send(
+    struct connection *conn, uint8_t tag, const uint8_t *body, size_t len);
 /* Bytes waiting to be written. */
-size_t	 connection_pending(const struct connection *conn);
+size_t connection_pending(const struct connection *conn);
 /* Ends it at the next connection_tick(), from wherever called. */
-void	 connection_doom(struct connection *conn, const char *fmt, ...)
-	    __attribute__((format(printf, 2, 3)));
+void connection_doom(struct connection *conn, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
 /* Ends it now. Not from within its own ops. */
-void	 connection_end(struct connection *conn, uint64_t now,
-	    const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+void connection_end(struct connection *conn, uint64_t now, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 
 #endif

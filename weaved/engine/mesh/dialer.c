@@ -9,120 +9,109 @@
 #include "weaved/engine/mesh/dialer.h"
 #include "weaved/engine/mesh/mesh.h"
 
-#define RESOLVE_FRESH	5000	/* an answer serves the dials that waited */
-#define RESOLVE_TIMEOUT	15000
-#define REDIAL_PAUSE	10000	/* between redials at once of one address */
+#define RESOLVE_FRESH 5000 /* an answer serves the dials that waited */
+#define RESOLVE_TIMEOUT 15000
+#define REDIAL_PAUSE 10000 /* between redials at once of one address */
 
 enum attempt_state {
 	ATTEMPT_WAITING,
-	ATTEMPT_DIALLING,	/* until added to our peer, or failed */
+	ATTEMPT_DIALLING, /* until added to our peer, or failed */
 	ATTEMPT_CONNECTED,
 	ATTEMPT_SUSPENDED
 };
 
 /* A direct peer as the operator gave it. */
 struct direct {
-	TAILQ_ENTRY(direct)	 entry;
-	uint32_t		 id;
-	char			 text[CTL_TEXT_MAX];
-	char			 host[CTL_TEXT_MAX];	/* empty: literal */
-	uint16_t		 port;			/* 0: not given */
-	uint32_t		 addrs[MESH_TARGET_ADDRS_MAX];
-	size_t			 naddrs;
-	bool			 restart;	/* asked for again */
-	bool			 resolving;
-	uint64_t		 asked;		/* when resolving began */
-	uint64_t		 fresh;		/* addresses usable until */
-	uint64_t		 try_at;	/* next look-up without addresses */
-	uint64_t		 interval;
-	char			 error[128];
+	TAILQ_ENTRY(direct) entry;
+	uint32_t id;
+	char text[CTL_TEXT_MAX];
+	char host[CTL_TEXT_MAX]; /* empty: literal */
+	uint16_t port; /* 0: not given */
+	uint32_t addrs[MESH_TARGET_ADDRS_MAX];
+	size_t naddrs;
+	bool restart; /* asked for again */
+	bool resolving;
+	uint64_t asked; /* when resolving began */
+	uint64_t fresh; /* addresses usable until */
+	uint64_t try_at; /* next look-up without addresses */
+	uint64_t interval;
+	char error[128];
 };
 
 struct attempt {
-	RB_ENTRY(attempt)	 entry;
-	struct endpoint		 at;
-	enum attempt_state	 state;
-	uint64_t		 try_at;
-	uint64_t		 interval;
-	uint32_t		 dial;		/* while dialling, connected */
-	bool			 introduce;	/* this dial may */
-	bool			 once;		/* redial, whatever is valid */
-	uint64_t		 once_peer;
-	uint64_t		 once_next;	/* not before, if asked again */
-	bool			 valid;		/* of the present run */
-	bool			 direct;
-	bool			 known;		/* without a look-up */
-	struct direct		*owner;		/* whose host to look up */
-	char			 cause[CTL_CAUSE_MAX];
+	RB_ENTRY(attempt) entry;
+	struct endpoint at;
+	enum attempt_state state;
+	uint64_t try_at;
+	uint64_t interval;
+	uint32_t dial; /* while dialling, connected */
+	bool introduce; /* this dial may */
+	bool once; /* redial, whatever is valid */
+	uint64_t once_peer;
+	uint64_t once_next; /* not before, if asked again */
+	bool valid; /* of the present run */
+	bool direct;
+	bool known; /* without a look-up */
+	struct direct *owner; /* whose host to look up */
+	char cause[CTL_CAUSE_MAX];
 };
 
 TAILQ_HEAD(direct_list, direct);
 RB_HEAD(attempt_tree, attempt);
 
 struct dialer {
-	uint16_t		 port;
-	const struct dialer_ops	*ops;
-	void			*arg;
-	struct direct_list	 directs;
-	size_t			 ndirects;
-	struct attempt_tree	 attempts;
-	size_t			 nattempts;
-	size_t			 dialling;
-	uint32_t		 last_dial;
+	uint16_t port;
+	const struct dialer_ops *ops;
+	void *arg;
+	struct direct_list directs;
+	size_t ndirects;
+	struct attempt_tree attempts;
+	size_t nattempts;
+	size_t dialling;
+	uint32_t last_dial;
 };
 
-static int		 attempt_compare(const struct attempt *a,
-			    const struct attempt *b);
-static struct attempt	*attempt_find(const struct dialer *dialer,
-			    struct endpoint at);
-static struct attempt	*attempt_by_dial(const struct dialer *dialer,
-			    uint32_t dial);
-static struct attempt	*attempt_want(struct dialer *dialer,
-			    struct endpoint at, uint64_t now);
-static void		 attempt_drop(struct dialer *dialer,
-			    struct attempt *attempt);
-static void		 attempt_restart(struct attempt *attempt,
-			    uint64_t now);
-static uint64_t		 back_off(uint64_t *interval, uint64_t now);
-static bool		 attempt_ready(struct dialer *dialer,
-			    struct attempt *attempt, uint64_t now);
-static void		 attempt_dial(struct dialer *dialer,
-			    struct attempt *attempt, uint64_t now);
-static void		 attempt_fail(struct attempt *attempt,
-			    const char *cause, uint64_t now);
-static bool		 attempt_due(struct dialer *dialer,
-			    struct attempt *attempt,
-			    const struct dialer_view *view, uint64_t now);
-static struct direct	*direct_find(const struct dialer *dialer,
-			    uint32_t target);
-static bool		 direct_parse(struct direct *direct,
-			    const char *text);
-static void		 direct_resolve(struct dialer *dialer,
-			    struct direct *direct, uint64_t now);
-static uint64_t		 direct_tick(struct dialer *dialer,
-			    struct direct *direct, uint64_t now);
-static void		 want_direct(struct dialer *dialer,
-			    struct direct *direct,
-			    const struct dialer_view *view, uint64_t now);
-static void		 want_found(struct dialer *dialer,
-			    struct endpoint at, uint64_t now);
-static void		 find_valid(struct dialer *dialer,
-			    const struct dialer_view *view, uint64_t now);
-static bool		 inbound_from(const struct dialer_view *view,
-			    uint32_t addr);
-static bool		 peer_held(const struct dialer_view *view,
-			    uint64_t peer);
-static uint64_t		 dial_due(struct dialer *dialer,
-			    const struct dialer_view *view, bool direct,
-			    uint64_t now);
-static void		 settle_invalid(struct dialer *dialer);
-static uint32_t		 seconds_until(uint64_t at, uint64_t now);
-static void		 show_attempt(const struct attempt *attempt,
-			    dialer_emit emit, void *arg, uint64_t now);
-static void		 show_unresolved(const struct direct *direct,
-			    dialer_emit emit, void *arg, uint64_t now);
+static int attempt_compare(const struct attempt *a, const struct attempt *b);
+static struct attempt *attempt_find(
+    const struct dialer *dialer, struct endpoint at);
+static struct attempt *attempt_by_dial(
+    const struct dialer *dialer, uint32_t dial);
+static struct attempt *attempt_want(
+    struct dialer *dialer, struct endpoint at, uint64_t now);
+static void attempt_drop(struct dialer *dialer, struct attempt *attempt);
+static void attempt_restart(struct attempt *attempt, uint64_t now);
+static uint64_t back_off(uint64_t *interval, uint64_t now);
+static bool attempt_ready(
+    struct dialer *dialer, struct attempt *attempt, uint64_t now);
+static void attempt_dial(
+    struct dialer *dialer, struct attempt *attempt, uint64_t now);
+static void attempt_fail(
+    struct attempt *attempt, const char *cause, uint64_t now);
+static bool attempt_due(struct dialer *dialer, struct attempt *attempt,
+    const struct dialer_view *view, uint64_t now);
+static struct direct *direct_find(const struct dialer *dialer, uint32_t target);
+static bool direct_parse(struct direct *direct, const char *text);
+static void direct_resolve(
+    struct dialer *dialer, struct direct *direct, uint64_t now);
+static uint64_t direct_tick(
+    struct dialer *dialer, struct direct *direct, uint64_t now);
+static void want_direct(struct dialer *dialer, struct direct *direct,
+    const struct dialer_view *view, uint64_t now);
+static void want_found(struct dialer *dialer, struct endpoint at, uint64_t now);
+static void find_valid(
+    struct dialer *dialer, const struct dialer_view *view, uint64_t now);
+static bool inbound_from(const struct dialer_view *view, uint32_t addr);
+static bool peer_held(const struct dialer_view *view, uint64_t peer);
+static uint64_t dial_due(struct dialer *dialer, const struct dialer_view *view,
+    bool direct, uint64_t now);
+static void settle_invalid(struct dialer *dialer);
+static uint32_t seconds_until(uint64_t at, uint64_t now);
+static void show_attempt(
+    const struct attempt *attempt, dialer_emit emit, void *arg, uint64_t now);
+static void show_unresolved(
+    const struct direct *direct, dialer_emit emit, void *arg, uint64_t now);
 
-#define LOCAL	static __attribute__((unused))
+#define LOCAL static __attribute__((unused))
 
 RB_PROTOTYPE_INTERNAL(attempt_tree, attempt, entry, attempt_compare, LOCAL)
 RB_GENERATE_INTERNAL(attempt_tree, attempt, entry, attempt_compare, LOCAL)
@@ -184,10 +173,10 @@ attempt_by_dial(const struct dialer *dialer, uint32_t dial)
 	struct attempt_tree tree = dialer->attempts;
 	struct attempt *attempt;
 
-	RB_FOREACH (attempt, attempt_tree, &tree) {
+	RB_FOREACH(attempt, attempt_tree, &tree) {
 		if (attempt->dial == dial &&
 		    (attempt->state == ATTEMPT_DIALLING ||
-		        attempt->state == ATTEMPT_CONNECTED))
+			attempt->state == ATTEMPT_CONNECTED))
 			return attempt;
 	}
 	return NULL;
@@ -246,7 +235,7 @@ direct_find(const struct dialer *dialer, uint32_t target)
 {
 	struct direct *direct;
 
-	TAILQ_FOREACH (direct, &dialer->directs, entry) {
+	TAILQ_FOREACH(direct, &dialer->directs, entry) {
 		if (direct->id == target)
 			return direct;
 	}
@@ -284,8 +273,8 @@ direct_parse(struct direct *direct, const char *text)
 }
 
 int
-dialer_target_add(struct dialer *dialer, uint32_t target, const char *text,
-    uint64_t now)
+dialer_target_add(
+    struct dialer *dialer, uint32_t target, const char *text, uint64_t now)
 {
 	struct direct *direct;
 	struct direct fresh = {.id = target,
@@ -334,7 +323,7 @@ dialer_target_text(const struct dialer *dialer, size_t index)
 {
 	struct direct *direct;
 
-	TAILQ_FOREACH (direct, &dialer->directs, entry) {
+	TAILQ_FOREACH(direct, &dialer->directs, entry) {
 		if (index-- == 0)
 			return direct->text;
 	}
@@ -399,7 +388,7 @@ dialer_redial(struct dialer *dialer, struct endpoint at, uint64_t peer,
 	attempt = attempt_want(dialer, at, now);
 	if (attempt == NULL || attempt->try_at == DIALER_NEVER ||
 	    (attempt->state != ATTEMPT_WAITING &&
-	        attempt->state != ATTEMPT_SUSPENDED) ||
+		attempt->state != ATTEMPT_SUSPENDED) ||
 	    now < attempt->once_next)
 		return;
 	attempt->state = ATTEMPT_WAITING;
@@ -410,8 +399,7 @@ dialer_redial(struct dialer *dialer, struct endpoint at, uint64_t peer,
 }
 
 bool
-dialer_address(const struct dialer *dialer, uint32_t dial,
-    struct endpoint *at)
+dialer_address(const struct dialer *dialer, uint32_t dial, struct endpoint *at)
 {
 	const struct attempt *attempt;
 
@@ -551,11 +539,11 @@ find_valid(struct dialer *dialer, const struct dialer_view *view, uint64_t now)
 	struct direct *direct;
 	size_t i;
 
-	RB_FOREACH (attempt, attempt_tree, &dialer->attempts) {
+	RB_FOREACH(attempt, attempt_tree, &dialer->attempts) {
 		attempt->valid = attempt->direct = attempt->known = false;
 		attempt->owner = NULL;
 	}
-	TAILQ_FOREACH (direct, &dialer->directs, entry)
+	TAILQ_FOREACH(direct, &dialer->directs, entry)
 		want_direct(dialer, direct, view, now);
 	for (i = 0; i < view->nfound; i++)
 		want_found(dialer, view->found[i], now);
@@ -566,7 +554,7 @@ find_valid(struct dialer *dialer, const struct dialer_view *view, uint64_t now)
 			attempt->once = false;
 		}
 	}
-	RB_FOREACH (attempt, attempt_tree, &dialer->attempts) {
+	RB_FOREACH(attempt, attempt_tree, &dialer->attempts) {
 		if (attempt->once && peer_held(view, attempt->once_peer))
 			attempt->once = false;
 	}
@@ -577,7 +565,7 @@ settle_invalid(struct dialer *dialer)
 {
 	struct attempt *attempt, *next;
 
-	RB_FOREACH_SAFE (attempt, attempt_tree, &dialer->attempts, next) {
+	RB_FOREACH_SAFE(attempt, attempt_tree, &dialer->attempts, next) {
 		if (attempt->valid || attempt->once ||
 		    attempt->state == ATTEMPT_DIALLING ||
 		    attempt->state == ATTEMPT_CONNECTED)
@@ -611,8 +599,8 @@ attempt_dial(struct dialer *dialer, struct attempt *attempt, uint64_t now)
 		dialer->last_dial = 1;
 	attempt->dial = dialer->last_dial;
 	dialer->dialling++;
-	dialer->ops->dial(dialer->arg, attempt->dial, attempt->at,
-	    attempt->direct);
+	dialer->ops->dial(
+	    dialer->arg, attempt->dial, attempt->at, attempt->direct);
 }
 
 /* False: nothing more can be dialled in this run. */
@@ -643,7 +631,7 @@ dial_due(struct dialer *dialer, const struct dialer_view *view, bool direct,
 	struct attempt *attempt;
 	uint64_t next = DIALER_NEVER;
 
-	RB_FOREACH (attempt, attempt_tree, &dialer->attempts) {
+	RB_FOREACH(attempt, attempt_tree, &dialer->attempts) {
 		if (attempt->direct != direct ||
 		    (!attempt->valid && !attempt->once) ||
 		    attempt->state == ATTEMPT_DIALLING ||
@@ -671,7 +659,7 @@ dialer_run(struct dialer *dialer, const struct dialer_view *view, uint64_t now)
 
 	find_valid(dialer, view, now);
 	settle_invalid(dialer);
-	TAILQ_FOREACH (direct, &dialer->directs, entry) {
+	TAILQ_FOREACH(direct, &dialer->directs, entry) {
 		at = direct_tick(dialer, direct, now);
 		if (at < next)
 			next = at;
@@ -701,8 +689,8 @@ seconds_until(uint64_t at, uint64_t now)
 }
 
 static void
-show_attempt(const struct attempt *attempt, dialer_emit emit, void *arg,
-    uint64_t now)
+show_attempt(
+    const struct attempt *attempt, dialer_emit emit, void *arg, uint64_t now)
 {
 	struct dialer_row row = {
 	    .direct = attempt->direct, .cause = attempt->cause};
@@ -712,8 +700,8 @@ show_attempt(const struct attempt *attempt, dialer_emit emit, void *arg,
 		return;
 	endpoint_format(attempt->at, row.address);
 	if (attempt->state == ATTEMPT_DIALLING) {
-		row.state = attempt->cause[0] == '\0' ? CTL_CONNECTING
-						      : CTL_RETRYING;
+		row.state =
+		    attempt->cause[0] == '\0' ? CTL_CONNECTING : CTL_RETRYING;
 	} else {
 		row.state =
 		    attempt->cause[0] == '\0' ? CTL_RETRYING : CTL_FAILED;
@@ -723,8 +711,8 @@ show_attempt(const struct attempt *attempt, dialer_emit emit, void *arg,
 }
 
 static void
-show_unresolved(const struct direct *direct, dialer_emit emit, void *arg,
-    uint64_t now)
+show_unresolved(
+    const struct direct *direct, dialer_emit emit, void *arg, uint64_t now)
 {
 	struct dialer_row row = {.direct = true, .cause = direct->error};
 
@@ -735,16 +723,16 @@ show_unresolved(const struct direct *direct, dialer_emit emit, void *arg,
 }
 
 void
-dialer_show(const struct dialer *dialer, dialer_emit emit, void *arg,
-    uint64_t now)
+dialer_show(
+    const struct dialer *dialer, dialer_emit emit, void *arg, uint64_t now)
 {
 	struct attempt_tree tree = dialer->attempts;
 	struct attempt *attempt;
 	struct direct *direct;
 
-	RB_FOREACH (attempt, attempt_tree, &tree)
+	RB_FOREACH(attempt, attempt_tree, &tree)
 		show_attempt(attempt, emit, arg, now);
-	TAILQ_FOREACH (direct, &dialer->directs, entry) {
+	TAILQ_FOREACH(direct, &dialer->directs, entry) {
 		if (direct->naddrs == 0)
 			show_unresolved(direct, emit, arg, now);
 	}

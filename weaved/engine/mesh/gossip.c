@@ -6,67 +6,56 @@
 
 #include "weaved/engine/mesh/mesh_internal.h"
 
-#define TOPOLOGY	"topology"
+#define TOPOLOGY "topology"
 
 /* What is to be passed on: names of records, or bytes. */
 struct payload {
-	const uint64_t	*names;
-	size_t		 nnames;
-	struct blob	*blob;
+	const uint64_t *names;
+	size_t nnames;
+	struct blob *blob;
 };
 
-static struct blob	*blob_new(const uint8_t *data, size_t len);
-static void		 blob_release(struct blob *blob);
-static struct gossip_item *item_new(struct channel *channel, uint8_t tag,
-			    uint64_t source, uint64_t except);
-static void		 item_free(struct gossip_item *item);
+static struct blob *blob_new(const uint8_t *data, size_t len);
+static void blob_release(struct blob *blob);
+static struct gossip_item *item_new(
+    struct channel *channel, uint8_t tag, uint64_t source, uint64_t except);
+static void item_free(struct gossip_item *item);
 static struct gossip_item *item_find(const struct gossip_queue *queue,
-			    const struct channel *channel, uint8_t tag,
-			    uint64_t source, uint64_t except);
-static size_t		 item_add(struct gossip_item *item,
-			    const struct payload *payload);
-static struct channel	*channel_find(struct mesh *mesh, const char *name);
-static void		 enqueue(struct mesh *mesh, struct connection *conn,
-			    struct channel *channel, uint8_t tag,
-			    uint64_t source, const struct payload *payload);
-static void		 enqueue_to(struct mesh *mesh, uint64_t peer,
-			    struct channel *channel, uint8_t tag,
-			    uint64_t source, const struct payload *payload);
-static void		 pass_on(struct mesh *mesh, struct channel *channel,
-			    uint8_t tag, uint64_t source, uint64_t except,
-			    const struct payload *payload);
-static void		 pass_gossip(struct mesh *mesh,
-			    struct channel *channel, uint64_t except,
-			    const struct payload *payload);
-static void		 pass_broadcast(struct mesh *mesh,
-			    struct channel *channel, uint64_t source,
-			    const struct payload *payload);
-static void		 defer(struct mesh *mesh, struct channel *channel,
-			    uint8_t tag, uint64_t source, uint64_t except,
-			    const struct payload *payload);
-static void		 defer_forget(struct mesh *mesh,
-			    struct gossip_item *item);
-static bool		 receive_topology(struct mesh *mesh,
-			    const struct envelope *env, char *cause,
-			    size_t size, uint64_t now);
-static bool		 receive_unicast(struct mesh *mesh,
-			    struct connection *conn, struct envelope *env,
-			    const uint8_t *body, size_t len, char *cause,
-			    size_t size, uint64_t now);
-static void		 receive_other(struct mesh *mesh,
-			    struct channel *channel,
-			    const struct envelope *env, uint64_t now);
-static bool		 send_envelope(struct connection *conn,
-			    const struct gossip_item *item, uint64_t self,
-			    const uint8_t *data, size_t len);
-static bool		 send_names(struct mesh *mesh,
-			    struct connection *conn,
-			    struct gossip_item *item);
-static bool		 send_blob(struct mesh *mesh,
-			    struct connection *conn,
-			    struct gossip_item *item);
+    const struct channel *channel, uint8_t tag, uint64_t source,
+    uint64_t except);
+static size_t item_add(struct gossip_item *item, const struct payload *payload);
+static struct channel *channel_find(struct mesh *mesh, const char *name);
+static void enqueue(struct mesh *mesh, struct connection *conn,
+    struct channel *channel, uint8_t tag, uint64_t source,
+    const struct payload *payload);
+static void enqueue_to(struct mesh *mesh, uint64_t peer,
+    struct channel *channel, uint8_t tag, uint64_t source,
+    const struct payload *payload);
+static void pass_on(struct mesh *mesh, struct channel *channel, uint8_t tag,
+    uint64_t source, uint64_t except, const struct payload *payload);
+static void pass_gossip(struct mesh *mesh, struct channel *channel,
+    uint64_t except, const struct payload *payload);
+static void pass_broadcast(struct mesh *mesh, struct channel *channel,
+    uint64_t source, const struct payload *payload);
+static void defer(struct mesh *mesh, struct channel *channel, uint8_t tag,
+    uint64_t source, uint64_t except, const struct payload *payload);
+static void defer_forget(struct mesh *mesh, struct gossip_item *item);
+static bool receive_topology(struct mesh *mesh, const struct envelope *env,
+    char *cause, size_t size, uint64_t now);
+static bool receive_unicast(struct mesh *mesh, struct connection *conn,
+    struct envelope *env, const uint8_t *body, size_t len, char *cause,
+    size_t size, uint64_t now);
+static void receive_other(struct mesh *mesh, struct channel *channel,
+    const struct envelope *env, uint64_t now);
+static bool send_envelope(struct connection *conn,
+    const struct gossip_item *item, uint64_t self, const uint8_t *data,
+    size_t len);
+static bool send_names(
+    struct mesh *mesh, struct connection *conn, struct gossip_item *item);
+static bool send_blob(
+    struct mesh *mesh, struct connection *conn, struct gossip_item *item);
 static struct gossip_item *next_item(const struct connection *conn);
-static uint32_t		 pick(void *arg, uint32_t bound);
+static uint32_t pick(void *arg, uint32_t bound);
 
 static uint32_t
 pick(void *arg, uint32_t bound)
@@ -98,8 +87,7 @@ blob_release(struct blob *blob)
 }
 
 static struct gossip_item *
-item_new(struct channel *channel, uint8_t tag, uint64_t source,
-    uint64_t except)
+item_new(struct channel *channel, uint8_t tag, uint64_t source, uint64_t except)
 {
 	struct gossip_item *item;
 
@@ -134,7 +122,7 @@ item_find(const struct gossip_queue *queue, const struct channel *channel,
 {
 	struct gossip_item *item;
 
-	TAILQ_FOREACH (item, queue, entry) {
+	TAILQ_FOREACH(item, queue, entry) {
 		if (item->channel == channel && item->tag == tag &&
 		    item->source == source && item->except == except)
 			return item;
@@ -150,8 +138,7 @@ item_add(struct gossip_item *item, const struct payload *payload)
 	size_t before = item->names.count;
 
 	if (payload->blob == NULL) {
-		nameset_add_all(&item->names, payload->names,
-		    payload->nnames);
+		nameset_add_all(&item->names, payload->names, payload->nnames);
 		return (item->names.count - before) * sizeof(uint64_t);
 	}
 	link = malloc(sizeof(*link));
@@ -167,8 +154,7 @@ bool
 gossip_init(struct gossip *gossip, uint64_t now)
 {
 	memset(gossip, 0, sizeof(*gossip));
-	strlcpy(gossip->topology.name, TOPOLOGY,
-	    sizeof(gossip->topology.name));
+	strlcpy(gossip->topology.name, TOPOLOGY, sizeof(gossip->topology.name));
 	gossip->topology.topology = true;
 	TAILQ_INIT(&gossip->deferred);
 	gossip->periodic = now + GOSSIP_INTERVAL;
@@ -296,8 +282,8 @@ pass_on(struct mesh *mesh, struct channel *channel, uint8_t tag,
 }
 
 static void
-defer(struct mesh *mesh, struct channel *channel, uint8_t tag,
-    uint64_t source, uint64_t except, const struct payload *payload)
+defer(struct mesh *mesh, struct channel *channel, uint8_t tag, uint64_t source,
+    uint64_t except, const struct payload *payload)
 {
 	struct gossip *gossip = &mesh->gossip;
 	struct gossip_item *item;
@@ -341,13 +327,13 @@ gossip_routed(struct mesh *mesh)
 			if (link != NULL)
 				payload.blob = link->blob;
 			if (item->tag == WIRE_GOSSIP)
-				pass_gossip(mesh, item->channel,
-				    item->except, &payload);
+				pass_gossip(mesh, item->channel, item->except,
+				    &payload);
 			else
 				pass_broadcast(mesh, item->channel,
 				    item->source, &payload);
-		} while (link != NULL &&
-		    (link = TAILQ_NEXT(link, entry)) != NULL);
+		} while (
+		    link != NULL && (link = TAILQ_NEXT(link, entry)) != NULL);
 		defer_forget(mesh, item);
 	}
 }
@@ -387,16 +373,16 @@ gossip_tick(struct mesh *mesh, uint64_t now)
 	names = topology_names(mesh->topology, &payload.nnames);
 	if (names != NULL) {
 		payload.names = names;
-		pass_on(mesh, &mesh->gossip.topology, WIRE_GOSSIP, 0, 0,
-		    &payload);
+		pass_on(
+		    mesh, &mesh->gossip.topology, WIRE_GOSSIP, 0, 0, &payload);
 		free(names);
 	}
 	return mesh->gossip.periodic;
 }
 
 bool
-gossip_receive(struct mesh *mesh, struct connection *conn,
-    const uint8_t *body, size_t len, char *cause, size_t size, uint64_t now)
+gossip_receive(struct mesh *mesh, struct connection *conn, const uint8_t *body,
+    size_t len, char *cause, size_t size, uint64_t now)
 {
 	struct channel *channel;
 	struct envelope env;
@@ -406,8 +392,8 @@ gossip_receive(struct mesh *mesh, struct connection *conn,
 		return false;
 	}
 	if (env.tag == WIRE_GOSSIP_UNICAST)
-		return receive_unicast(mesh, conn, &env, body, len, cause,
-		    size, now);
+		return receive_unicast(
+		    mesh, conn, &env, body, len, cause, size, now);
 	channel = channel_find(mesh, env.channel);
 	if (channel == NULL)
 		return true;
@@ -425,8 +411,8 @@ receive_topology(struct mesh *mesh, const struct envelope *env, char *cause,
 	struct payload payload = {0};
 	bool broadcast = env->tag == WIRE_GOSSIP_BROADCAST;
 
-	if (!topology_merge(mesh->topology, env->data, env->len, &update,
-	        cause, size))
+	if (!topology_merge(
+		mesh->topology, env->data, env->len, &update, cause, size))
 		return false;
 	mesh_collect_later(mesh, now);
 	if (update.nfresh > 0) {
@@ -454,8 +440,8 @@ receive_other(struct mesh *mesh, struct channel *channel,
 	bool broadcast = env->tag == WIRE_GOSSIP_BROADCAST;
 
 	if (!broadcast &&
-	    surrogate_seen(mesh->gossip.seen, channel->name, env->data,
-	        env->len, now))
+	    surrogate_seen(
+		mesh->gossip.seen, channel->name, env->data, env->len, now))
 		return;
 	payload.blob = blob_new(env->data, env->len);
 	if (payload.blob == NULL)
@@ -488,8 +474,8 @@ receive_unicast(struct mesh *mesh, struct connection *conn,
 	if (next != NULL && next != conn)
 		connection_send(next, env->tag, body + 1, len - 1);
 	else if (log_limit_pass(&mesh->log_gossip, now, &suppressed))
-		log_warn("gossip unicast dropped: no route (%u more)",
-		    suppressed);
+		log_warn(
+		    "gossip unicast dropped: no route (%u more)", suppressed);
 	return true;
 }
 
@@ -499,7 +485,7 @@ next_item(const struct connection *conn)
 {
 	struct gossip_item *item;
 
-	TAILQ_FOREACH (item, &conn->queue, entry) {
+	TAILQ_FOREACH(item, &conn->queue, entry) {
 		if (item->tag == WIRE_GOSSIP)
 			return item;
 	}
@@ -546,15 +532,14 @@ send_envelope(struct connection *conn, const struct gossip_item *item,
 
 /* One message's worth of records; true: that were all. */
 static bool
-send_names(struct mesh *mesh, struct connection *conn,
-    struct gossip_item *item)
+send_names(struct mesh *mesh, struct connection *conn, struct gossip_item *item)
 {
 	struct gob_encoder enc;
 	size_t from = 0;
 
 	gob_encode_init(&enc, WIRE_BODY_MAX);
 	if (topology_encode(mesh->topology, item->names.names,
-	        item->names.count, &from, &enc))
+		item->names.count, &from, &enc))
 		send_envelope(conn, item, mesh->conf.name, enc.data, enc.len);
 	else
 		from = item->names.count;
@@ -565,16 +550,15 @@ send_names(struct mesh *mesh, struct connection *conn,
 }
 
 static bool
-send_blob(struct mesh *mesh, struct connection *conn,
-    struct gossip_item *item)
+send_blob(struct mesh *mesh, struct connection *conn, struct gossip_item *item)
 {
 	struct gossip_blob *link;
 
 	link = TAILQ_FIRST(&item->blobs);
 	if (link == NULL)
 		return true;
-	send_envelope(conn, item, mesh->conf.name, link->blob->data,
-	    link->blob->len);
+	send_envelope(
+	    conn, item, mesh->conf.name, link->blob->data, link->blob->len);
 	TAILQ_REMOVE(&item->blobs, link, entry);
 	conn->queued -= link->blob->len + sizeof(*link);
 	blob_release(link->blob);

@@ -1,4 +1,4 @@
-#define LIBBSD_OPENBSD_VIS	/* strnvis(3) with the arguments of OpenBSD */
+#define LIBBSD_OPENBSD_VIS /* strnvis(3) with the arguments of OpenBSD */
 #include <stdio.h>
 #include <string.h>
 #include <vis.h>
@@ -8,24 +8,24 @@
 #include "weaved/engine/mesh/mesh_internal.h"
 #include "weaved/weaved.h"
 
-#define REDIAL_MIN	10	/* ms; both ends redial, seldom together */
-#define REDIAL_SPREAD	30
+#define REDIAL_MIN 10 /* ms; both ends redial, seldom together */
+#define REDIAL_SPREAD 30
 
-static bool	 trusts(const struct mesh *mesh, uint32_t addr);
-static bool	 check_name(struct mesh *mesh, struct connection *conn,
-		    char *cause, size_t size);
-static bool	 check_overlay(struct mesh *mesh, struct connection *conn,
-		    char *cause, size_t size);
-static bool	 check_duplicate(struct mesh *mesh, struct connection *conn,
-		    char *cause, size_t size, uint64_t now);
-static bool	 add(struct mesh *mesh, struct connection *conn, char *cause,
-		    size_t size, uint64_t now);
-static void	 remove_added(struct mesh *mesh, struct connection *conn,
-		    uint64_t now);
-static void	 log_end(struct mesh *mesh, const struct connection *conn,
-		    uint64_t now);
-static void	 keep_refusal(struct mesh *mesh,
-		    const struct connection *conn, uint64_t now);
+static bool trusts(const struct mesh *mesh, uint32_t addr);
+static bool check_name(
+    struct mesh *mesh, struct connection *conn, char *cause, size_t size);
+static bool check_overlay(
+    struct mesh *mesh, struct connection *conn, char *cause, size_t size);
+static bool check_duplicate(struct mesh *mesh, struct connection *conn,
+    char *cause, size_t size, uint64_t now);
+static bool add(struct mesh *mesh, struct connection *conn, char *cause,
+    size_t size, uint64_t now);
+static void remove_added(
+    struct mesh *mesh, struct connection *conn, uint64_t now);
+static void log_end(
+    struct mesh *mesh, const struct connection *conn, uint64_t now);
+static void keep_refusal(
+    struct mesh *mesh, const struct connection *conn, uint64_t now);
 
 void
 local_print(char *out, size_t size, const char *text)
@@ -86,16 +86,15 @@ local_features(void *arg, struct connection *conn, uint8_t *buf, size_t size)
 	conn->trusted = trusts(mesh, conn->remote.addr);
 	features.trusted = conn->trusted;
 	strlcpy(features.overlays, mesh->overlays, sizeof(features.overlays));
-	strlcpy(features.nickname, mesh->conf.nickname,
-	    sizeof(features.nickname));
+	strlcpy(
+	    features.nickname, mesh->conf.nickname, sizeof(features.nickname));
 	strlcpy(features.software, WEAVED_VERSION, sizeof(features.software));
 	return features_encode(&features, buf, size);
 }
 
 /* Is the peer who it may be? (1.5, steps 1 and 2) */
 static bool
-check_name(struct mesh *mesh, struct connection *conn, char *cause,
-    size_t size)
+check_name(struct mesh *mesh, struct connection *conn, char *cause, size_t size)
 {
 	const struct features *peer = &conn->features;
 	char name[PEERNAME_STRLEN], at[ENDPOINT_STRLEN];
@@ -121,8 +120,8 @@ check_name(struct mesh *mesh, struct connection *conn, char *cause,
 }
 
 static bool
-check_overlay(struct mesh *mesh, struct connection *conn, char *cause,
-    size_t size)
+check_overlay(
+    struct mesh *mesh, struct connection *conn, char *cause, size_t size)
 {
 	struct mesh_link link = {.peer = conn->features.name,
 	    .uid = conn->uid,
@@ -138,8 +137,8 @@ check_overlay(struct mesh *mesh, struct connection *conn, char *cause,
 		memcpy(link.key, conn->key, sizeof(link.key));
 	strlcpy(link.overlays, conn->features.overlays, sizeof(link.overlays));
 	strlcpy(cause, "no overlays in common", size);
-	ok = mesh->ops->overlay_prepare(mesh->arg, conn->id, &link, cause,
-	    size);
+	ok =
+	    mesh->ops->overlay_prepare(mesh->arg, conn->id, &link, cause, size);
 	explicit_bzero(&link, sizeof(link));
 	conn->prepared = ok;
 	return ok;
@@ -178,9 +177,9 @@ add(struct mesh *mesh, struct connection *conn, char *cause, size_t size,
 		return false;
 	}
 	if (topology_add(mesh->topology, peer->name, peer->nickname, peer->uid,
-	        peer->has_short_id, peer->short_id) == NULL ||
+		peer->has_short_id, peer->short_id) == NULL ||
 	    !topology_connect(mesh->topology, peer->name,
-	        endpoint_format(conn->remote, at), conn->outbound)) {
+		endpoint_format(conn->remote, at), conn->outbound)) {
 		strlcpy(cause, "too many peers", size);
 		return false;
 	}
@@ -196,8 +195,8 @@ add(struct mesh *mesh, struct connection *conn, char *cause, size_t size,
 }
 
 bool
-local_join(void *arg, struct connection *conn, char *cause, size_t size,
-    uint64_t now)
+local_join(
+    void *arg, struct connection *conn, char *cause, size_t size, uint64_t now)
 {
 	struct mesh *mesh = arg;
 	const struct topology_peer *known;
@@ -211,16 +210,16 @@ local_join(void *arg, struct connection *conn, char *cause, size_t size,
 	known = topology_find(mesh->topology, conn->features.name);
 	restarted = known != NULL && known->uid != 0 &&
 	    known->uid != conn->features.uid;
-	fresh = !routes_reaches(mesh->routes, ROUTES_ESTABLISHED,
-	    conn->features.name);
+	fresh = !routes_reaches(
+	    mesh->routes, ROUTES_ESTABLISHED, conn->features.name);
 	if (!add(mesh, conn, cause, size, now))
 		return false;
 	log_info("%s: connection ready; using protocol version %d",
 	    local_format(conn, buf), WIRE_VERSION);
 	log_info("%s: connection added%s", buf,
 	    restarted   ? " (restarted peer)"
-	        : fresh ? " (new peer)"
-	                : "");
+		: fresh ? " (new peer)"
+			: "");
 	if (fresh || restarted)
 		gossip_send_all(mesh, conn);
 	mesh->ops->overlay_confirm(mesh->arg, conn->id, now);
@@ -272,10 +271,11 @@ log_end(struct mesh *mesh, const struct connection *conn, uint64_t now)
 	if (conn->added)
 		log_info("%s: connection shutting down due to error: %s", buf,
 		    conn->cause);
-	else if (conn->outbound || log_limit_pass(&mesh->log_inbound, now,
-	                               &suppressed))
+	else if (conn->outbound ||
+	    log_limit_pass(&mesh->log_inbound, now, &suppressed))
 		log_info("%s connection shutting down due to error during "
-			 "handshake: %s", buf, conn->cause);
+			 "handshake: %s",
+		    buf, conn->cause);
 }
 
 static void
@@ -314,8 +314,8 @@ local_leave(void *arg, struct connection *conn, uint64_t now)
 	else
 		mesh->failed++;
 	if (conn->outbound)
-		dialer_ended(mesh->dialer, conn->dial, conn->cause,
-		    conn->never, now);
+		dialer_ended(
+		    mesh->dialer, conn->dial, conn->cause, conn->never, now);
 	else if (!added)
 		keep_refusal(mesh, conn, now);
 	if (added && conn->established && conn->features.software[0] != '\0')

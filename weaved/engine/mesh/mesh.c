@@ -9,59 +9,53 @@
 
 #include "weaved/engine/mesh/mesh_internal.h"
 
-#define ROUTES_IDLE	10	/* ms from a change to the recalculation */
-#define ROUTES_PAUSE	100	/* between two under load */
-#define UPDATE_IDLE	20	/* ms from a change to the announcement */
-#define UPDATE_PAUSE	1000
-#define COLLECT_DELAY	1000
-#define DIAL_PAUSE	50	/* topology news come in flocks */
-#define FOUND_MAX	DIALER_ADDRS_MAX
-#define CONNECTIONS_MAX	4096	/* in any state, also those that end */
+#define ROUTES_IDLE 10 /* ms from a change to the recalculation */
+#define ROUTES_PAUSE 100 /* between two under load */
+#define UPDATE_IDLE 20 /* ms from a change to the announcement */
+#define UPDATE_PAUSE 1000
+#define COLLECT_DELAY 1000
+#define DIAL_PAUSE 50 /* topology news come in flocks */
+#define FOUND_MAX DIALER_ADDRS_MAX
+#define CONNECTIONS_MAX 4096 /* in any state, also those that end */
 
 struct found {
-	struct endpoint	*addrs;
-	size_t		 count;
+	struct endpoint *addrs;
+	size_t count;
 };
 
-static uint32_t	 pick(void *arg, uint32_t bound);
-static uint64_t	 random_id(void);
-static uint64_t	 earlier(uint64_t a, uint64_t b);
+static uint32_t pick(void *arg, uint32_t bound);
+static uint64_t random_id(void);
+static uint64_t earlier(uint64_t a, uint64_t b);
 static struct connection *connection_new(struct mesh *mesh, int fd,
-		    struct endpoint local, struct endpoint remote,
-		    bool outbound, uint64_t now);
-static void	 connection_delete(struct mesh *mesh,
-		    struct connection *conn);
+    struct endpoint local, struct endpoint remote, bool outbound, uint64_t now);
+static void connection_delete(struct mesh *mesh, struct connection *conn);
 static const char *dial_error(int error, char *buf, size_t size);
-static bool	 half_open(const struct connection *conn);
-static size_t	 half_open_count(const struct mesh *mesh);
-static size_t	 half_open_from(const struct mesh *mesh, uint32_t addr);
-static void	 half_open_evict(struct mesh *mesh, uint64_t now);
+static bool half_open(const struct connection *conn);
+static size_t half_open_count(const struct mesh *mesh);
+static size_t half_open_from(const struct mesh *mesh, uint32_t addr);
+static void half_open_evict(struct mesh *mesh, uint64_t now);
 
-static uint64_t	 tick_connections(struct mesh *mesh, uint64_t now);
-static uint64_t	 tick_collect(struct mesh *mesh, uint64_t now);
-static uint64_t	 tick_routes(struct mesh *mesh, uint64_t now);
-static uint64_t	 tick_update(struct mesh *mesh, uint64_t now);
-static uint64_t	 tick_dialer(struct mesh *mesh, uint64_t now);
-static void	 collect(struct mesh *mesh, uint64_t now);
+static uint64_t tick_connections(struct mesh *mesh, uint64_t now);
+static uint64_t tick_collect(struct mesh *mesh, uint64_t now);
+static uint64_t tick_routes(struct mesh *mesh, uint64_t now);
+static uint64_t tick_update(struct mesh *mesh, uint64_t now);
+static uint64_t tick_dialer(struct mesh *mesh, uint64_t now);
+static void collect(struct mesh *mesh, uint64_t now);
 static struct dialer_held *list_held(const struct mesh *mesh, size_t *count);
-static void	 list_found(const struct mesh *mesh, struct found *found);
-static void	 list_found_of(const struct mesh *mesh,
-		    const struct topology_peer *peer, struct found *found);
+static void list_found(const struct mesh *mesh, struct found *found);
+static void list_found_of(const struct mesh *mesh,
+    const struct topology_peer *peer, struct found *found);
 
-static void	 on_watch(void *arg, struct connection *conn, bool read,
-		    bool write);
-static void	 on_kx_start(void *arg, struct connection *conn);
-static void	 on_kx_finish(void *arg, struct connection *conn,
-		    const uint8_t key[MESH_KEY_LEN], const uint8_t *frame,
-		    size_t len);
-static void	 on_kx_cancel(void *arg, struct connection *conn);
-static bool	 on_message(void *arg, struct connection *conn,
-		    const uint8_t *body, size_t len, char *cause, size_t size,
-		    uint64_t now);
-static void	 on_drained(void *arg, struct connection *conn);
-static void	 on_dial(void *arg, uint32_t dial, struct endpoint to,
-		    bool direct);
-static void	 on_resolve(void *arg, uint32_t target, const char *host);
+static void on_watch(void *arg, struct connection *conn, bool read, bool write);
+static void on_kx_start(void *arg, struct connection *conn);
+static void on_kx_finish(void *arg, struct connection *conn,
+    const uint8_t key[MESH_KEY_LEN], const uint8_t *frame, size_t len);
+static void on_kx_cancel(void *arg, struct connection *conn);
+static bool on_message(void *arg, struct connection *conn, const uint8_t *body,
+    size_t len, char *cause, size_t size, uint64_t now);
+static void on_drained(void *arg, struct connection *conn);
+static void on_dial(void *arg, uint32_t dial, struct endpoint to, bool direct);
+static void on_resolve(void *arg, uint32_t target, const char *host);
 
 static const struct connection_ops connection_ops = {
     .watch = on_watch,
@@ -159,8 +153,7 @@ mesh_free(struct mesh *mesh)
 }
 
 void
-mesh_reconfigure(struct mesh *mesh, const struct mesh_conf *conf,
-    uint64_t now)
+mesh_reconfigure(struct mesh *mesh, const struct mesh_conf *conf, uint64_t now)
 {
 	if (strcmp(mesh->conf.nickname, conf->nickname) != 0) {
 		topology_set_nickname(mesh->topology, conf->nickname);
@@ -187,7 +180,7 @@ mesh_connection_to(const struct mesh *mesh, uint64_t peer)
 	struct connection_tree tree = mesh->connections;
 	struct connection *conn;
 
-	RB_FOREACH (conn, connection_tree, &tree) {
+	RB_FOREACH(conn, connection_tree, &tree) {
 		if (conn->added && conn->features.name == peer)
 			return conn;
 	}
@@ -201,7 +194,7 @@ mesh_held(const struct mesh *mesh)
 	struct connection *conn;
 	size_t count = 0;
 
-	RB_FOREACH (conn, connection_tree, &tree)
+	RB_FOREACH(conn, connection_tree, &tree)
 		count += conn->added;
 	return count;
 }
@@ -241,8 +234,8 @@ mesh_announce(struct mesh *mesh, uint64_t peer, uint64_t now)
 }
 
 int
-mesh_target_add(struct mesh *mesh, uint32_t target, const char *text,
-    uint64_t now)
+mesh_target_add(
+    struct mesh *mesh, uint32_t target, const char *text, uint64_t now)
 {
 	mesh->dial_news = true;
 	mesh->urgent = true;
@@ -375,7 +368,7 @@ half_open_count(const struct mesh *mesh)
 	struct connection *conn;
 	size_t count = 0;
 
-	RB_FOREACH (conn, connection_tree, &tree)
+	RB_FOREACH(conn, connection_tree, &tree)
 		count += half_open(conn);
 	return count;
 }
@@ -387,7 +380,7 @@ half_open_from(const struct mesh *mesh, uint32_t addr)
 	struct connection *conn;
 	size_t count = 0;
 
-	RB_FOREACH (conn, connection_tree, &tree)
+	RB_FOREACH(conn, connection_tree, &tree)
 		count += half_open(conn) && conn->remote.addr == addr;
 	return count;
 }
@@ -403,7 +396,7 @@ half_open_evict(struct mesh *mesh, uint64_t now)
 	size_t count, most = 0;
 	uint32_t ties = 0;
 
-	RB_FOREACH (conn, connection_tree, &mesh->connections) {
+	RB_FOREACH(conn, connection_tree, &mesh->connections) {
 		if (!half_open(conn))
 			continue;
 		count = half_open_from(mesh, conn->remote.addr);
@@ -429,7 +422,7 @@ mesh_may_accept(struct mesh *mesh, uint64_t now)
 	size_t count = 0;
 
 	(void)now;
-	RB_FOREACH (conn, connection_tree, &mesh->connections)
+	RB_FOREACH(conn, connection_tree, &mesh->connections)
 		count++;
 	return count < CONNECTIONS_MAX;
 }
@@ -536,12 +529,12 @@ tick_connections(struct mesh *mesh, uint64_t now)
 	struct connection *conn, *other;
 	uint64_t next = UINT64_MAX;
 
-	RB_FOREACH (conn, connection_tree, &mesh->connections) {
+	RB_FOREACH(conn, connection_tree, &mesh->connections) {
 		if (conn->overlay_up && !conn->established)
 			local_established(mesh, conn, now);
 		next = earlier(next, connection_tick(conn, now));
 	}
-	RB_FOREACH_SAFE (conn, connection_tree, &mesh->connections, other) {
+	RB_FOREACH_SAFE(conn, connection_tree, &mesh->connections, other) {
 		if (conn->state == CONNECTION_DEAD)
 			connection_delete(mesh, conn);
 	}
@@ -617,13 +610,13 @@ list_held(const struct mesh *mesh, size_t *count)
 	struct connection *conn;
 	size_t n = 0;
 
-	RB_FOREACH (conn, connection_tree, &tree)
+	RB_FOREACH(conn, connection_tree, &tree)
 		n++;
 	held = calloc(n + 1, sizeof(*held));
 	*count = 0;
 	if (held == NULL)
 		return NULL;
-	RB_FOREACH (conn, connection_tree, &tree) {
+	RB_FOREACH(conn, connection_tree, &tree) {
 		if (!connection_live(conn))
 			continue;
 		held[*count].remote = conn->remote;
@@ -646,8 +639,8 @@ list_found_of(const struct mesh *mesh, const struct topology_peer *peer,
 	for (i = 0; i < peer->nconns && found->count < FOUND_MAX; i++) {
 		conn = &peer->conns[i];
 		if (conn->peer == mesh->conf.name ||
-		    topology_conn_find(topology_self(mesh->topology),
-		        conn->peer) != NULL ||
+		    topology_conn_find(
+			topology_self(mesh->topology), conn->peer) != NULL ||
 		    !endpoint_parse(conn->addr, &at))
 			continue;
 		if (!conn->outbound || at.port == 0)
@@ -695,8 +688,8 @@ tick_dialer(struct mesh *mesh, uint64_t now)
 	view.held = held;
 	view.found = found.addrs;
 	view.nfound = found.count;
-	view.full = mesh->conf.limit != 0 &&
-	    mesh_held(mesh) >= mesh->conf.limit;
+	view.full =
+	    mesh->conf.limit != 0 && mesh_held(mesh) >= mesh->conf.limit;
 	mesh->dial_next = dialer_run(mesh->dialer, &view, now);
 	free(held);
 	free(found.addrs);
@@ -731,8 +724,8 @@ mesh_overlay_established(struct mesh *mesh, uint32_t conn, uint64_t now)
 }
 
 void
-mesh_overlay_failed(struct mesh *mesh, uint32_t conn, const char *cause,
-    uint64_t now)
+mesh_overlay_failed(
+    struct mesh *mesh, uint32_t conn, const char *cause, uint64_t now)
 {
 	struct connection *found;
 
@@ -757,11 +750,10 @@ mesh_next_hop(const struct mesh *mesh, uint64_t peer)
 }
 
 size_t
-mesh_broadcast_hops(const struct mesh *mesh, uint64_t source,
-    const uint64_t **hops)
+mesh_broadcast_hops(
+    const struct mesh *mesh, uint64_t source, const uint64_t **hops)
 {
-	return routes_broadcast(mesh->routes, ROUTES_ESTABLISHED, source,
-	    hops);
+	return routes_broadcast(mesh->routes, ROUTES_ESTABLISHED, source, hops);
 }
 
 static void
@@ -786,8 +778,8 @@ on_kx_finish(void *arg, struct connection *conn,
 {
 	struct mesh *mesh = arg;
 
-	mesh->ops->kx_finish(mesh->arg, conn->id, conn->handle, key,
-	    conn->outbound, frame, len);
+	mesh->ops->kx_finish(
+	    mesh->arg, conn->id, conn->handle, key, conn->outbound, frame, len);
 }
 
 static void
@@ -799,8 +791,8 @@ on_kx_cancel(void *arg, struct connection *conn)
 }
 
 static bool
-on_message(void *arg, struct connection *conn, const uint8_t *body,
-    size_t len, char *cause, size_t size, uint64_t now)
+on_message(void *arg, struct connection *conn, const uint8_t *body, size_t len,
+    char *cause, size_t size, uint64_t now)
 {
 	struct mesh *mesh = arg;
 
@@ -809,14 +801,13 @@ on_message(void *arg, struct connection *conn, const uint8_t *body,
 	case WIRE_FRAGMENTATION:
 	case WIRE_PMTU:
 	case WIRE_OVERLAY:
-		mesh->ops->overlay_control(mesh->arg, conn->id, body[0],
-		    body + 1, len - 1, now);
+		mesh->ops->overlay_control(
+		    mesh->arg, conn->id, body[0], body + 1, len - 1, now);
 		return true;
 	case WIRE_GOSSIP:
 	case WIRE_GOSSIP_UNICAST:
 	case WIRE_GOSSIP_BROADCAST:
-		return gossip_receive(mesh, conn, body, len, cause, size,
-		    now);
+		return gossip_receive(mesh, conn, body, len, cause, size, now);
 	default:
 		return true;
 	}

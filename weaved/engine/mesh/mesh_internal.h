@@ -14,87 +14,83 @@
 #include "weaved/engine/mesh/routes.h"
 #include "weaved/engine/mesh/topology.h"
 
-#define MESH_HALF_OPEN_MAX	128	/* accepted, not through the handshake */
-#define MESH_REFUSALS_MAX	16	/* kept to show */
-#define MESH_REFUSAL_AGE	120000
-#define MESH_CONNECTION_STRLEN	(ENDPOINT_STRLEN + PEERNAME_STRLEN + 200)
+#define MESH_HALF_OPEN_MAX 128 /* accepted, not through the handshake */
+#define MESH_REFUSALS_MAX 16 /* kept to show */
+#define MESH_REFUSAL_AGE 120000
+#define MESH_CONNECTION_STRLEN (ENDPOINT_STRLEN + PEERNAME_STRLEN + 200)
 
 RB_HEAD(connection_tree, connection);
-int		 connection_compare(const struct connection *a,
-		    const struct connection *b);
+int connection_compare(const struct connection *a, const struct connection *b);
 RB_PROTOTYPE(connection_tree, connection, entry, connection_compare)
 
 /* An accepted connection that came to nothing, for status. */
 struct refusal {
-	uint32_t	addr;		/* 0: free */
-	uint64_t	at;
-	char		cause[CTL_CAUSE_MAX];
+	uint32_t addr; /* 0: free */
+	uint64_t at;
+	char cause[CTL_CAUSE_MAX];
 };
 
 struct mesh {
-	struct mesh_conf	 conf;
-	char			 overlays[64];
-	uint64_t		 uid;
-	const struct mesh_ops	*ops;
-	void			*arg;
+	struct mesh_conf conf;
+	char overlays[64];
+	uint64_t uid;
+	const struct mesh_ops *ops;
+	void *arg;
 
-	struct connection_tree	 connections;
-	uint32_t		 last_id;
-	struct admit		 admit;
-	struct refusal		 refusals[MESH_REFUSALS_MAX];
-	struct dialer		*dialer;
-	struct topology		*topology;
-	struct routes		*routes;
-	struct gossip		 gossip;
+	struct connection_tree connections;
+	uint32_t last_id;
+	struct admit admit;
+	struct refusal refusals[MESH_REFUSALS_MAX];
+	struct dialer *dialer;
+	struct topology *topology;
+	struct routes *routes;
+	struct gossip gossip;
 
-	bool			 urgent;	/* tick has work at once */
-	uint64_t		 next;		/* else not before */
-	bool			 dial_news;
-	uint64_t		 dial_last;
-	uint64_t		 dial_next;
-	struct nameset		 update;	/* records to announce */
-	uint64_t		 update_due;	/* 0: nothing */
-	uint64_t		 update_last;
-	uint64_t		 routes_due;	/* 0: fresh */
-	uint64_t		 routes_last;
-	uint64_t		 gc_due;	/* 0: none */
+	bool urgent; /* tick has work at once */
+	uint64_t next; /* else not before */
+	bool dial_news;
+	uint64_t dial_last;
+	uint64_t dial_next;
+	struct nameset update; /* records to announce */
+	uint64_t update_due; /* 0: nothing */
+	uint64_t update_last;
+	uint64_t routes_due; /* 0: fresh */
+	uint64_t routes_last;
+	uint64_t gc_due; /* 0: none */
 
-	uint64_t		 terminations;
-	uint64_t		 refused;	/* accepted, but too many */
-	uint64_t		 failed;	/* handshakes */
-	struct log_limit	 log_refused;
-	struct log_limit	 log_inbound;
-	struct log_limit	 log_gossip;
+	uint64_t terminations;
+	uint64_t refused; /* accepted, but too many */
+	uint64_t failed; /* handshakes */
+	struct log_limit log_refused;
+	struct log_limit log_inbound;
+	struct log_limit log_gossip;
 };
 
 /* mesh.c */
 struct connection *mesh_connection(const struct mesh *mesh, uint32_t id);
 /* Added connection to this neighbour, NULL: none. */
-struct connection *mesh_connection_to(const struct mesh *mesh,
-		    uint64_t peer);
-size_t		 mesh_held(const struct mesh *mesh);	/* added ones */
-void		 mesh_routes_changed(struct mesh *mesh, uint64_t now);
-void		 mesh_collect_later(struct mesh *mesh, uint64_t now);
+struct connection *mesh_connection_to(const struct mesh *mesh, uint64_t peer);
+size_t mesh_held(const struct mesh *mesh); /* added ones */
+void mesh_routes_changed(struct mesh *mesh, uint64_t now);
+void mesh_collect_later(struct mesh *mesh, uint64_t now);
 /* A record to announce; PEERNAME_UNKNOWN: our own alone. */
-void		 mesh_announce(struct mesh *mesh, uint64_t peer,
-		    uint64_t now);
+void mesh_announce(struct mesh *mesh, uint64_t peer, uint64_t now);
 
 /* local.c: the ops of a connection that concern our own peer. */
-bool		 local_join(void *arg, struct connection *conn, char *cause,
-		    size_t size, uint64_t now);
-void		 local_leave(void *arg, struct connection *conn,
-		    uint64_t now);
-void		 local_established(struct mesh *mesh,
-		    struct connection *conn, uint64_t now);
-size_t		 local_features(void *arg, struct connection *conn,
-		    uint8_t *buf, size_t size);
+bool local_join(
+    void *arg, struct connection *conn, char *cause, size_t size, uint64_t now);
+void local_leave(void *arg, struct connection *conn, uint64_t now);
+void local_established(
+    struct mesh *mesh, struct connection *conn, uint64_t now);
+size_t local_features(
+    void *arg, struct connection *conn, uint8_t *buf, size_t size);
 /* "->[1.2.3.4:6783|name(nick)]" for the log, nick made printable. */
-const char	*local_format(const struct connection *conn,
-		    char buf[MESH_CONNECTION_STRLEN]);
+const char *local_format(
+    const struct connection *conn, char buf[MESH_CONNECTION_STRLEN]);
 /* The address to dial this neighbour at. */
-struct endpoint	 local_dial_address(const struct mesh *mesh,
-		    const struct connection *conn);
+struct endpoint local_dial_address(
+    const struct mesh *mesh, const struct connection *conn);
 /* Text from the network, for a log line or a row. */
-void		 local_print(char *out, size_t size, const char *text);
+void local_print(char *out, size_t size, const char *text);
 
 #endif

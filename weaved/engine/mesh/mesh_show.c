@@ -7,33 +7,33 @@
 #include "weaved/engine/mesh/mesh_internal.h"
 
 struct show {
-	const struct mesh	*mesh;
-	mesh_emit		 emit;
-	void			*arg;
-	uint64_t		 now;
+	const struct mesh *mesh;
+	mesh_emit emit;
+	void *arg;
+	uint64_t now;
 };
 
 static enum ctl_connection_state state_of(const struct connection *conn);
-static void	 count_row(void *arg, const struct dialer_row *row);
-static void	 show_connection(const struct show *show,
-		    const struct connection *conn);
-static void	 show_dialer_row(void *arg, const struct dialer_row *row);
-static void	 show_refusals(const struct show *show);
-static void	 show_connections(const struct show *show);
-static void	 show_peer(const struct show *show,
-		    const struct topology_peer *peer);
-static void	 show_peers(const struct show *show);
-static void	 show_targets(const struct show *show);
-static void	 show_unicast(const struct show *show, uint64_t peer,
-		    enum routes_graph graph, uint32_t kind);
-static void	 show_broadcast(const struct show *show, uint64_t peer,
-		    enum routes_graph graph, uint32_t kind);
-static void	 show_routes(const struct show *show);
-static void	 show_counter(const struct show *show, const char *name,
-		    uint64_t value);
-static void	 show_counters(const struct show *show);
-static void	 nickname_of(const struct mesh *mesh, uint64_t peer,
-		    char *out, size_t size);
+static void count_row(void *arg, const struct dialer_row *row);
+static void show_connection(
+    const struct show *show, const struct connection *conn);
+static void show_dialer_row(void *arg, const struct dialer_row *row);
+static void show_refusals(const struct show *show);
+static void show_connections(const struct show *show);
+static void show_peer(
+    const struct show *show, const struct topology_peer *peer);
+static void show_peers(const struct show *show);
+static void show_targets(const struct show *show);
+static void show_unicast(const struct show *show, uint64_t peer,
+    enum routes_graph graph, uint32_t kind);
+static void show_broadcast(const struct show *show, uint64_t peer,
+    enum routes_graph graph, uint32_t kind);
+static void show_routes(const struct show *show);
+static void show_counter(
+    const struct show *show, const char *name, uint64_t value);
+static void show_counters(const struct show *show);
+static void nickname_of(
+    const struct mesh *mesh, uint64_t peer, char *out, size_t size);
 
 static enum ctl_connection_state
 state_of(const struct connection *conn)
@@ -60,15 +60,15 @@ mesh_show_status(const struct mesh *mesh, struct ctl_status *status)
 	strlcpy(status->protocol, "weave", sizeof(status->protocol));
 	status->protocol_min = status->protocol_max = WIRE_VERSION;
 	status->name = mesh->conf.name;
-	local_print(status->nickname, sizeof(status->nickname),
-	    mesh->conf.nickname);
+	local_print(
+	    status->nickname, sizeof(status->nickname), mesh->conf.nickname);
 	status->port = mesh->conf.port;
 	status->encryption = mesh->conf.encrypted;
 	status->discovery = mesh->conf.discovery;
 	status->connection_limit = mesh->conf.limit;
 	status->targets = (uint32_t)dialer_target_count(mesh->dialer);
 	status->terminations += mesh->terminations;
-	RB_FOREACH (conn, connection_tree, &tree) {
+	RB_FOREACH(conn, connection_tree, &tree) {
 		if (conn->added)
 			status->connections[state_of(conn)]++;
 	}
@@ -94,14 +94,13 @@ show_connection(const struct show *show, const struct connection *conn)
 	row.state = state_of(conn);
 	row.outbound = conn->outbound;
 	row.encrypted = conn->encrypted && !conn->trusted;
-	row.direct =
-	    conn->outbound && dialer_is_direct(show->mesh->dialer,
-	                          conn->remote);
+	row.direct = conn->outbound &&
+	    dialer_is_direct(show->mesh->dialer, conn->remote);
 	row.has_peer = 1;
 	endpoint_format(conn->remote, row.address);
 	row.peer = conn->features.name;
-	local_print(row.nickname, sizeof(row.nickname),
-	    conn->features.nickname);
+	local_print(
+	    row.nickname, sizeof(row.nickname), conn->features.nickname);
 	row.version = WIRE_VERSION;
 	row.age = (uint32_t)((show->now - conn->since) / 1000);
 	row.trusted = conn->trusted;
@@ -158,7 +157,7 @@ show_connections(const struct show *show)
 	struct show copy = *show;
 	struct connection *conn;
 
-	RB_FOREACH (conn, connection_tree, &tree) {
+	RB_FOREACH(conn, connection_tree, &tree) {
 		if (conn->added)
 			show_connection(show, conn);
 	}
@@ -201,8 +200,7 @@ show_peer(const struct show *show, const struct topology_peer *peer)
 		local_print(link.address, sizeof(link.address), conn->addr);
 		link.outbound = conn->outbound;
 		link.established = conn->established;
-		show->emit(show->arg, CTL_PEER_CONNECTION, &link,
-		    sizeof(link));
+		show->emit(show->arg, CTL_PEER_CONNECTION, &link, sizeof(link));
 	}
 }
 
@@ -247,8 +245,8 @@ show_unicast(const struct show *show, uint64_t peer, enum routes_graph graph,
 }
 
 static void
-show_broadcast(const struct show *show, uint64_t peer,
-    enum routes_graph graph, uint32_t kind)
+show_broadcast(const struct show *show, uint64_t peer, enum routes_graph graph,
+    uint32_t kind)
 {
 	struct ctl_route row;
 	const uint64_t *hops;
@@ -271,14 +269,14 @@ show_routes(const struct show *show)
 
 	for (peer = topology_first(show->mesh->topology); peer != NULL;
 	     peer = topology_next(peer)) {
-		show_unicast(show, peer->name, ROUTES_ESTABLISHED,
-		    CTL_ROUTE_UNICAST);
-		show_unicast(show, peer->name, ROUTES_ALL,
-		    CTL_ROUTE_UNICAST_ALL);
-		show_broadcast(show, peer->name, ROUTES_ESTABLISHED,
-		    CTL_ROUTE_BROADCAST);
-		show_broadcast(show, peer->name, ROUTES_ALL,
-		    CTL_ROUTE_BROADCAST_ALL);
+		show_unicast(
+		    show, peer->name, ROUTES_ESTABLISHED, CTL_ROUTE_UNICAST);
+		show_unicast(
+		    show, peer->name, ROUTES_ALL, CTL_ROUTE_UNICAST_ALL);
+		show_broadcast(
+		    show, peer->name, ROUTES_ESTABLISHED, CTL_ROUTE_BROADCAST);
+		show_broadcast(
+		    show, peer->name, ROUTES_ALL, CTL_ROUTE_BROADCAST_ALL);
 	}
 }
 
@@ -308,8 +306,7 @@ void
 mesh_show(const struct mesh *mesh, uint32_t parts, mesh_emit emit, void *arg,
     uint64_t now)
 {
-	struct show show = {
-	    .mesh = mesh, .emit = emit, .arg = arg, .now = now};
+	struct show show = {.mesh = mesh, .emit = emit, .arg = arg, .now = now};
 
 	if (parts & CTL_SHOW_CONNECTIONS)
 		show_connections(&show);

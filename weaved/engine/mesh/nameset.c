@@ -54,8 +54,8 @@ void
 nameset_drop(struct nameset *set, size_t count)
 {
 	set->count -= count;
-	memmove(set->names, set->names + count,
-	    set->count * sizeof(*set->names));
+	memmove(
+	    set->names, set->names + count, set->count * sizeof(*set->names));
 }
 
 void
