@@ -44,8 +44,8 @@ enum overlay_drop {
 
 struct overlay_counters {
 	uint64_t drop[OVERLAY_DROP_MAX];
-	uint64_t mac_moves; /* between peers, seen from the overlay */
-	uint64_t local_mac_moves; /* of them: a local MAC seen elsewhere */
+	uint64_t mac_moves; /* between peers */
+	uint64_t local_mac_moves; /* of them: from here to elsewhere */
 	uint64_t tap_frames_in;
 	uint64_t tap_frames_out;
 	uint64_t relayed;

@@ -6,6 +6,7 @@ static void forward_drop(struct forward *, enum overlay_drop);
 static void forward_towards(
     struct forward *, uint64_t, struct frame *, uint64_t);
 static void forward_flood(struct forward *, uint64_t, struct frame *, uint64_t);
+static void forward_count_move(struct forward *, uint64_t, uint64_t);
 static void forward_learn(struct forward *, const struct frame *, uint64_t);
 static void forward_deliver(
     struct forward *, uint64_t, struct frame *, uint64_t);
@@ -55,12 +56,27 @@ forward_flood(
 	}
 }
 
+static void
+forward_count_move(struct forward *forward, uint64_t before, uint64_t after)
+{
+	if (before == PEERNAME_UNKNOWN || before == after)
+		return;
+	forward->counters->mac_moves++;
+	if (before == forward->ours)
+		forward->counters->local_mac_moves++;
+}
+
+/*
+ * Where mesh-protocol 9 drops a frame whose source MAC is known at another
+ * peer for as long as that entry lives, a pod that has moved here is taken
+ * as soon as it is no longer heard from there.
+ */
 void
 forward_local(struct forward *forward, struct frame *frame, uint64_t now)
 {
 	static const uint8_t bridge_control[] = {0x01, 0x80, 0xc2, 0, 0, 0};
 	const uint8_t *dst = frame->data, *src = frame->data + FRAME_MAC;
-	uint64_t peer;
+	uint64_t peer, before;
 
 	/* A special frame would speak to the neighbour in our name. */
 	if (frame->class == FRAME_BAD || frame->class == FRAME_SPECIAL ||
@@ -68,11 +84,12 @@ forward_local(struct forward *forward, struct frame *frame, uint64_t now)
 		forward_drop(forward, DROP_LOCAL_BAD);
 		return;
 	}
-	if (mactable_add(forward->macs, src, forward->ours, now) !=
+	if (mactable_add(forward->macs, src, forward->ours, now, &before) !=
 	    forward->ours) {
 		forward_drop(forward, DROP_LOCAL_CONFLICT);
 		return;
 	}
+	forward_count_move(forward, before, forward->ours);
 	if (memcmp(dst, bridge_control, sizeof(bridge_control)) == 0) {
 		forward_drop(forward, DROP_LOCAL_CONTROL);
 		return;
@@ -100,11 +117,7 @@ forward_learn(struct forward *forward, const struct frame *frame, uint64_t now)
 	if (mac_is_group(src))
 		return;
 	before = mactable_add_forced(forward->macs, src, frame->first, now);
-	if (before == PEERNAME_UNKNOWN || before == frame->first)
-		return;
-	forward->counters->mac_moves++;
-	if (before == forward->ours)
-		forward->counters->local_mac_moves++;
+	forward_count_move(forward, before, frame->first);
 }
 
 static void

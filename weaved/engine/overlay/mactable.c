@@ -32,6 +32,8 @@ static struct mac_entry *mac_find(const struct mactable *, const uint8_t *);
 static void mac_remove(struct mactable *, struct mac_entry *);
 static void mac_insert(struct mactable *, const uint8_t *, uint64_t, uint64_t);
 static void mac_touch(struct mactable *, struct mac_entry *, uint64_t);
+static uint64_t mac_learn(
+    struct mactable *, const uint8_t *, uint64_t, uint64_t, uint64_t);
 
 struct mactable *
 mactable_new(size_t max)
@@ -125,38 +127,41 @@ mac_touch(struct mactable *table, struct mac_entry *entry, uint64_t now)
 	TAILQ_INSERT_TAIL(&table->used, entry, age);
 }
 
-uint64_t
-mactable_add(
-    struct mactable *table, const uint8_t mac[6], uint64_t peer, uint64_t now)
+/* Returns who held it before. */
+static uint64_t
+mac_learn(struct mactable *table, const uint8_t *mac, uint64_t peer,
+    uint64_t hold, uint64_t now)
 {
 	struct mac_entry *entry = mac_find(table, mac);
+	uint64_t before;
 
-	if (entry != NULL && now - entry->seen >= MACTABLE_AGE) {
-		mac_remove(table, entry);
-		entry = NULL;
-	}
 	if (entry == NULL) {
 		mac_insert(table, mac, peer, now);
-		return peer;
+		return PEERNAME_UNKNOWN;
 	}
-	if (entry->peer == peer && now - entry->seen >= MACTABLE_REFRESH)
-		mac_touch(table, entry, now);
-	return entry->peer;
+	before = entry->peer;
+	if (now - entry->seen >= MACTABLE_AGE)
+		before = PEERNAME_UNKNOWN;
+	else if (before != peer && now - entry->seen < hold)
+		return before;
+	entry->peer = peer;
+	mac_touch(table, entry, now);
+	return before;
+}
+
+uint64_t
+mactable_add(struct mactable *table, const uint8_t mac[6], uint64_t peer,
+    uint64_t now, uint64_t *before)
+{
+	*before = mac_learn(table, mac, peer, MACTABLE_HOLD, now);
+	return mactable_lookup(table, mac, now);
 }
 
 uint64_t
 mactable_add_forced(
     struct mactable *table, const uint8_t mac[6], uint64_t peer, uint64_t now)
 {
-	uint64_t before = mactable_lookup(table, mac, now);
-	struct mac_entry *entry;
-
-	if (mactable_add(table, mac, peer, now) != peer) {
-		entry = mac_find(table, mac);
-		entry->peer = peer;
-		mac_touch(table, entry, now);
-	}
-	return before;
+	return mac_learn(table, mac, peer, 0, now);
 }
 
 uint64_t

@@ -11,7 +11,11 @@
 #include "common/addr.h"
 
 #define MACTABLE_AGE 600000 /* ms without use */
-#define MACTABLE_REFRESH 60000 /* use is recorded at most this often */
+/*
+ * A frame that we put into the bridge must not come back as if its sender had
+ * moved here; a sender unheard of for this long may have.
+ */
+#define MACTABLE_HOLD 1000
 
 struct mactable;
 
@@ -21,11 +25,12 @@ struct mactable *mactable_new(size_t max);
 void mactable_free(struct mactable *table);
 
 /*
- * Learns mac at peer unless it is known at another one. Returns the peer that
- * holds it afterwards.
+ * Learns mac at peer unless another one has used it within MACTABLE_HOLD.
+ * Returns the peer that holds it afterwards; *before: who held it before,
+ * PEERNAME_UNKNOWN for none.
  */
-uint64_t mactable_add(
-    struct mactable *table, const uint8_t mac[6], uint64_t peer, uint64_t now);
+uint64_t mactable_add(struct mactable *table, const uint8_t mac[6],
+    uint64_t peer, uint64_t now, uint64_t *before);
 /*
  * Learns mac at peer in any case. Returns the peer that held it before,
  * PEERNAME_UNKNOWN for none.
@@ -38,7 +43,7 @@ uint64_t mactable_lookup(
 void mactable_remove_peer(struct mactable *table, uint64_t peer);
 /* Removes what is too old. */
 void mactable_sweep(struct mactable *table, uint64_t now);
-/* Calls visit for each entry that is not too old; seen: last recorded use. */
+/* Calls visit for each entry that is not too old; seen: its last use. */
 void mactable_walk(const struct mactable *table, uint64_t now,
     void (*visit)(
 	void *arg, const uint8_t mac[6], uint64_t peer, uint64_t seen),
