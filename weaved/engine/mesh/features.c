@@ -71,7 +71,8 @@ refuse(char *cause, size_t size, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	if (size > 0 && strnvis(cause, text, size, VIS_SAFE | VIS_NOSLASH) < 0)
+	if (size > 0 &&
+	    strnvis(cause, text, size, VIS_TAB | VIS_NL | VIS_CSTYLE) < 0)
 		cause[0] = '\0';
 	return false;
 }
