@@ -189,7 +189,7 @@ ATF_TC_BODY(caps, tc)
 	struct topology_update update;
 	json_t *peers = json_array(), *peer;
 	char cause[128], name[PEERNAME_STRLEN];
-	uint8_t *zero = calloc(1, TOPOLOGY_UPDATE_MAX + 1);
+	uint8_t *zero = calloc(1, TOPOLOGY_RECEIVE_MAX + 1);
 
 	for (uint64_t i = 0; i < TOPOLOGY_PEERS_MAX; i++)
 		json_array_append_new(
@@ -207,7 +207,7 @@ ATF_TC_BODY(caps, tc)
 	    topo, json_pack("[o]", peer), &update, cause, sizeof(cause)));
 	ATF_CHECK_MSG(
 	    strstr(cause, "too many connections") != NULL, "%s", cause);
-	ATF_CHECK(!topology_merge(topo, zero, TOPOLOGY_UPDATE_MAX + 1, &update,
+	ATF_CHECK(!topology_merge(topo, zero, TOPOLOGY_RECEIVE_MAX + 1, &update,
 	    cause, sizeof(cause)));
 	ATF_CHECK_MSG(strstr(cause, "too long") != NULL, "%s", cause);
 	ATF_CHECK_EQ(topology_count(topo), 1);

@@ -18,7 +18,9 @@
 #define TOPOLOGY_PEERS_MAX	4096	/* as MESH_PEERS_MAX */
 #define TOPOLOGY_CONNS_MAX	512	/* of one peer */
 #define TOPOLOGY_EDGES_MAX	1048576	/* connections of all peers */
-#define TOPOLOGY_UPDATE_MAX	1048576	/* bytes of one payload */
+#define TOPOLOGY_UPDATE_MAX	1048576	/* bytes of one payload we send */
+/* A real router sends all it knows at once: 200 peers are 2.5 MB. */
+#define TOPOLOGY_RECEIVE_MAX	10485760
 #define TOPOLOGY_ADDR_MAX	62	/* with NUL: IPv6, zone and port fit */
 #define SHORT_IDS		4096
 

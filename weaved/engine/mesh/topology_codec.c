@@ -293,7 +293,7 @@ topology_decode(const uint8_t *data, size_t len,
 
 	*records = NULL;
 	*count = 0;
-	if (len > TOPOLOGY_UPDATE_MAX) {
+	if (len > TOPOLOGY_RECEIVE_MAX) {
 		snprintf(
 		    cause, size, "topology update too long (%zu bytes)", len);
 		return false;
