@@ -21,7 +21,7 @@
 #define MACS_MAX 16384
 #define PACKETS 256
 #define PACKETS_LOW 8 /* then what waits for the end of the turn goes */
-#define WAITING_MAX 128 /* packets waiting for one socket */
+#define WAITING_MAX 96 /* packets waiting for one socket, of two */
 #define TAP_BATCH 100 /* frames of one turn (7.6) */
 #define UDP_BATCH 64
 #define ERRORS_BATCH 64

@@ -624,12 +624,6 @@ sleeve_mtu(const struct sleeve *sleeve)
 	return sleeve->pmtu.mtu;
 }
 
-bool
-sleeve_established(const struct sleeve *sleeve)
-{
-	return sleeve->established;
-}
-
 const struct sleeve_stats *
 sleeve_stats(const struct sleeve *sleeve)
 {

@@ -91,7 +91,6 @@ uint64_t sleeve_tick(struct sleeve *sleeve, uint64_t now);
 /* Address 0 while it is not known. */
 struct endpoint sleeve_remote(const struct sleeve *sleeve);
 uint32_t sleeve_mtu(const struct sleeve *sleeve);
-bool sleeve_established(const struct sleeve *sleeve);
 const struct sleeve_stats *sleeve_stats(const struct sleeve *sleeve);
 
 #endif

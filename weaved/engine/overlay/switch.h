@@ -9,7 +9,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SWITCH_OURS "sleeve" /* our list, best first */
 #define SWITCH_TAG 7 /* outer tag of numbered messages */
 #define SWITCH_COMPAT_LAST 3 /* outer tags 1 to 3: sleeve, bare */
 #define SWITCH_BODY_MAX 64 /* bodies we send */
