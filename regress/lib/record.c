@@ -62,6 +62,7 @@ record_collect(struct record *record)
 		packet = &record->packets[record->count++];
 		ATF_REQUIRE((packet->bytes = malloc((size_t)n)) != NULL);
 		memcpy(packet->bytes, buf, (size_t)n);
+		packet->bytes[40] = packet->bytes[41] = 0;
 		packet->len = (size_t)n;
 	}
 	return record->count;

@@ -27,7 +27,10 @@ struct record {
 
 /* Begins to record UDP to the mesh port; */
 struct record *record_new(struct host *host);
-/* Takes what has come so far; returns the number of packets held. */
+/*
+ * Takes what has come so far; returns the number of packets held. They go
+ * without UDP checksum: on the way it was not yet computed.
+ */
 size_t record_collect(struct record *record);
 /* Sends these bytes out of the port, to the host. */
 void record_send(struct record *record, const uint8_t *bytes, size_t len);

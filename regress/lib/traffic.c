@@ -89,7 +89,7 @@ traffic_readable(int s, uint64_t end)
 	struct pollfd pfd = {.fd = s, .events = POLLIN};
 	uint64_t now = net_now();
 
-	return poll(&pfd, 1, now < end ? (int)(end - now) : 0) == 1;
+	return now < end && poll(&pfd, 1, (int)(end - now)) == 1;
 }
 
 static uint16_t
@@ -153,8 +153,8 @@ traffic_ping(struct pod *from, struct pod *to, size_t size, int discover)
 	while (!done && end != 0 && traffic_readable(s, end)) {
 		ssize_t n = recv(s, in, sizeof(in), MSG_DONTWAIT);
 
-		if (n == -1 && errno == EMSGSIZE) {
-			cause = EMSGSIZE;
+		if (n == -1 && errno != EAGAIN) {
+			cause = errno;
 			break;
 		}
 		done = traffic_is_reply(in, n, icmp.un.echo.sequence, size);

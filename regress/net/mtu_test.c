@@ -9,18 +9,27 @@
 
 #define OVERHEAD_ENCRYPTED 86 /* mesh-protocol 7.1 */
 #define OVERHEAD_PLAIN 62
+#define KERNEL_MIN 552 /* net.ipv4.route.min_pmtu */
 #define PING 28 /* headers of an echo */
 
 static bool mtu_too_big(struct pod *, struct pod *, int);
 static void mtu_limit(struct pair *, int);
 static void mtu_underlay(enum net_cipher, int, int);
 
-/* The kernel of the pod learnt this limit from ICMP. */
+/*
+ * The kernel of the pod learnt this limit from ICMP. It believes no less than
+ * KERNEL_MIN and below that fragments whatever it is asked.
+ */
 static bool
 mtu_too_big(struct pod *from, struct pod *to, int limit)
 {
-	return !pod_pings_df(from, to, (size_t)(limit + 1 - PING)) &&
-	    errno == EMSGSIZE && pod_path_mtu(from, to) == limit;
+	bool refused;
+
+	refused = !pod_pings_df(from, to, (size_t)(limit + 1 - PING)) &&
+	    errno == EMSGSIZE;
+	if (limit < KERNEL_MIN)
+		return pod_path_mtu(from, to) == KERNEL_MIN;
+	return refused && pod_path_mtu(from, to) == limit;
 }
 
 static void

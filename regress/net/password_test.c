@@ -47,8 +47,8 @@ ATF_TC_BODY(dialler_has_none, tc)
 
 	pair.b->password[0] = '\0';
 	password_start(&pair);
-	NET_WAIT(20, host_has_cause(pair.a, "unencrypted"));
-	NET_WAIT(20, host_has_cause(pair.b, "encrypted"));
+	NET_WAIT(20, host_has_cause(pair.a, "password set here, but"));
+	NET_WAIT(20, host_has_cause(pair.b, "password not set here"));
 	password_apart(&pair);
 }
 
@@ -59,8 +59,8 @@ ATF_TC_BODY(listener_has_none, tc)
 
 	pair.a->password[0] = '\0';
 	password_start(&pair);
-	NET_WAIT(20, host_has_cause(pair.a, "encrypted"));
-	NET_WAIT(20, host_has_cause(pair.b, "unencrypted"));
+	NET_WAIT(20, host_has_cause(pair.a, "password not set here"));
+	NET_WAIT(20, host_has_cause(pair.b, "password set here, but"));
 	password_apart(&pair);
 }
 
