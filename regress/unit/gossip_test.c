@@ -118,6 +118,31 @@ ATF_TC_BODY(tie_break, tc)
 	meshes_free(&net);
 }
 
+/* Each names the other with its port: one connection, and that for good. */
+ATF_TC_WITHOUT_HEAD(both_dial_by_port);
+ATF_TC_BODY(both_dial_by_port, tc)
+{
+	unsigned stopped, dials;
+
+	start(2, "s3cr3t");
+	mesh_target_add(net.nodes[0].mesh, 1, "10.0.0.2:6783", net.now);
+	mesh_target_add(net.nodes[1].mesh, 1, "10.0.0.1:6783", net.now);
+	meshes_run(&net, 5000);
+	ATF_CHECK(meshes_full(&net, 2));
+	stopped = net.nodes[0].stopped + net.nodes[1].stopped;
+	dials = net.nodes[0].dials + net.nodes[1].dials;
+	meshes_run(&net, 3600000);
+	ATF_CHECK(meshes_full(&net, 2));
+	ATF_CHECK_EQ(stopped, net.nodes[0].stopped + net.nodes[1].stopped);
+	ATF_CHECK_EQ(dials, net.nodes[0].dials + net.nodes[1].dials);
+	meshes_cut(&net, 0, 1);
+	meshes_run(&net, 10000);
+	meshes_heal(&net, 0, 1);
+	meshes_run(&net, 60000);
+	ATF_CHECK(meshes_full(&net, 2));
+	meshes_free(&net);
+}
+
 /* Lost neighbours are dialled at once, from both sides, whoever dialled. */
 ATF_TC_WITHOUT_HEAD(redial_at_once);
 ATF_TC_BODY(redial_at_once, tc)
@@ -387,6 +412,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, line_relays);
 	ATF_TP_ADD_TC(tp, partition_and_heal);
 	ATF_TP_ADD_TC(tp, tie_break);
+	ATF_TP_ADD_TC(tp, both_dial_by_port);
 	ATF_TP_ADD_TC(tp, redial_at_once);
 	ATF_TP_ADD_TC(tp, restart_with_other_uid);
 	ATF_TP_ADD_TC(tp, name_collision);

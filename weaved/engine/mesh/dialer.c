@@ -45,6 +45,7 @@ struct attempt {
 	uint64_t try_at;
 	uint64_t interval;
 	uint32_t dial; /* while dialling, connected */
+	uint64_t peer; /* who answered there last */
 	bool introduce; /* this dial may */
 	bool once; /* redial, whatever is valid */
 	uint64_t once_peer;
@@ -420,6 +421,16 @@ dialer_may_introduce(const struct dialer *dialer, uint32_t dial)
 }
 
 void
+dialer_met(struct dialer *dialer, uint32_t dial, uint64_t peer)
+{
+	struct attempt *attempt;
+
+	attempt = attempt_by_dial(dialer, dial);
+	if (attempt != NULL)
+		attempt->peer = peer;
+}
+
+void
 dialer_connected(struct dialer *dialer, uint32_t dial)
 {
 	struct attempt *attempt;
@@ -554,9 +565,15 @@ find_valid(struct dialer *dialer, const struct dialer_view *view, uint64_t now)
 			attempt->once = false;
 		}
 	}
+	/*
+	 * A second connection to a neighbour would only be broken off, or
+	 * break the first one off, again and again.
+	 */
 	RB_FOREACH(attempt, attempt_tree, &dialer->attempts) {
 		if (attempt->once && peer_held(view, attempt->once_peer))
 			attempt->once = false;
+		if (peer_held(view, attempt->peer))
+			attempt->valid = false;
 	}
 }
 

@@ -87,6 +87,10 @@ bool dialer_address(
     const struct dialer *dialer, uint32_t dial, struct endpoint *at);
 /* May the connection made for this dial bring a peer unknown so far? */
 bool dialer_may_introduce(const struct dialer *dialer, uint32_t dial);
+/*
+ * That peer answered; while it is held the address is not dialled again.
+ */
+void dialer_met(struct dialer *dialer, uint32_t dial, uint64_t peer);
 /* The connection made for this dial was added to our peer. */
 void dialer_connected(struct dialer *dialer, uint32_t dial);
 /* The dial failed or its connection ended. never: do not try again. */

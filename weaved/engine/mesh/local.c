@@ -116,6 +116,8 @@ check_name(struct mesh *mesh, struct connection *conn, char *cause, size_t size)
 		    name, endpoint_format(conn->remote, at));
 		return false;
 	}
+	if (conn->outbound)
+		dialer_met(mesh->dialer, conn->dial, peer->name);
 	return true;
 }
 

@@ -12,7 +12,8 @@
 #define ROUTES_IDLE 10 /* ms from a change to the recalculation */
 #define ROUTES_PAUSE 100 /* between two under load */
 #define UPDATE_IDLE 20 /* ms from a change to the announcement */
-#define UPDATE_PAUSE 1000
+#define UPDATE_PAUSE 1000 /* between two in the long run ... */
+#define UPDATE_CREDIT 2000 /* ... but a loss and a redial wait for none */
 #define COLLECT_DELAY 1000
 #define DIAL_PAUSE 50 /* topology news come in flocks */
 #define FOUND_MAX DIALER_ADDRS_MAX
@@ -228,9 +229,8 @@ mesh_announce(struct mesh *mesh, uint64_t peer, uint64_t now)
 	if (mesh->update_due != 0)
 		return;
 	mesh->update_due = now + UPDATE_IDLE;
-	if (mesh->update_last != 0 &&
-	    mesh->update_due < mesh->update_last + UPDATE_PAUSE)
-		mesh->update_due = mesh->update_last + UPDATE_PAUSE;
+	if (mesh->update_due + UPDATE_CREDIT < mesh->update_paid)
+		mesh->update_due = mesh->update_paid - UPDATE_CREDIT;
 }
 
 int
@@ -596,7 +596,9 @@ tick_update(struct mesh *mesh, uint64_t now)
 	if (now < mesh->update_due)
 		return mesh->update_due;
 	mesh->update_due = 0;
-	mesh->update_last = now;
+	if (mesh->update_paid < now)
+		mesh->update_paid = now;
+	mesh->update_paid += UPDATE_PAUSE;
 	gossip_send_names(mesh, &mesh->update);
 	nameset_free(&mesh->update);
 	return UINT64_MAX;

@@ -53,7 +53,7 @@ struct mesh {
 	uint64_t dial_next;
 	struct nameset update; /* records to announce */
 	uint64_t update_due; /* 0: nothing */
-	uint64_t update_last;
+	uint64_t update_paid; /* when all that were sent are paid */
 	uint64_t routes_due; /* 0: fresh */
 	uint64_t routes_last;
 	uint64_t gc_due; /* 0: none */
