@@ -14,6 +14,7 @@
 #include <atf-c.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/if_tun.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -44,6 +45,7 @@ struct node {
 	int tap; /* the overlay's end */
 	int tap_far; /* ours */
 	uint64_t due;
+	int watched; /* descriptor to watch for writing, -1: none */
 	bool established[NODES + 1];
 	char failed[64];
 };
@@ -194,9 +196,10 @@ on_broadcast_hops(void *arg, uint64_t source, const uint64_t **hops)
 static void
 on_watch_write(void *arg, int fd, bool on)
 {
-	(void)arg;
-	(void)fd;
-	(void)on;
+	struct node *node = arg;
+
+	ATF_CHECK_EQ(on ? -1 : fd, node->watched);
+	node->watched = on ? fd : -1;
 }
 
 /*
@@ -257,6 +260,7 @@ node_start(int number)
 	int pair[2];
 
 	node->number = number;
+	node->watched = -1;
 	node->overlay = overlay_new(&conf, &ops, node, world.now);
 	ATF_REQUIRE(node->overlay != NULL);
 	node->df = udp_socket(addr, PORT, IP_PMTUDISC_DO);
@@ -934,6 +938,111 @@ OVERLAY_TEST(hostile, "garbage on the socket and in control messages")
 	close(attacker);
 }
 
+/* A link to 10.0.0.2, which does not answer ARP before we do. */
+static int
+slow_link(void)
+{
+	struct ifreq ifr = {
+	    .ifr_name = "slow", .ifr_flags = IFF_TAP | IFF_NO_PI};
+	struct sockaddr_in sin = address(0x0a000001, 0);
+	int tun = open("/dev/net/tun", O_RDWR | O_NONBLOCK);
+	int s = socket(AF_INET, SOCK_DGRAM, 0);
+
+	ATF_REQUIRE(tun != -1 && ioctl(tun, TUNSETIFF, &ifr) == 0);
+	memcpy(&ifr.ifr_addr, &sin, sizeof(sin));
+	ATF_REQUIRE_EQ(0, ioctl(s, SIOCSIFADDR, &ifr));
+	sin = address(0xffffff00, 0);
+	memcpy(&ifr.ifr_netmask, &sin, sizeof(sin));
+	ATF_REQUIRE_EQ(0, ioctl(s, SIOCSIFNETMASK, &ifr));
+	ifr.ifr_flags = IFF_UP;
+	ATF_REQUIRE_EQ(0, ioctl(s, SIOCSIFFLAGS, &ifr));
+	close(s);
+	return tun;
+}
+
+/* Answers an ARP request; counts datagrams to us. */
+static unsigned
+slow_link_read(int tun)
+{
+	uint8_t buf[2000];
+	unsigned datagrams = 0;
+	ssize_t n;
+
+	while ((n = read(tun, buf, sizeof(buf))) > 0) {
+		if (buf[12] == 8 && buf[13] == 0 && buf[23] == IPPROTO_UDP)
+			datagrams++;
+		if (buf[12] != 8 || buf[13] != 6 || buf[41] != 2)
+			continue;
+		memcpy(buf, buf + 6, 6);
+		memcpy(buf + 6, "\2\2\2\2\2\2", 6);
+		buf[21] = 2;
+		memcpy(buf + 32, buf + 22, 10);
+		memcpy(buf + 22, "\2\2\2\2\2\2\12\0\0\2", 10);
+		ATF_REQUIRE_EQ(n, write(tun, buf, (size_t)n));
+	}
+	return datagrams;
+}
+
+OVERLAY_TEST(full_socket, "packets wait for a full socket, in order, bounded")
+{
+	struct mesh_link link = {.peer = NAME(2),
+	    .uid = UID,
+	    .outbound = true,
+	    .has_overlays = true,
+	    .overlays = "sleeve",
+	    .local = {0x0a000001, PORT},
+	    .remote = {0x0a000002, PORT}};
+	struct node *node = &world.nodes[1];
+	uint8_t frame[2000];
+	unsigned seen = 0;
+	uint64_t before = 0;
+	int tun, size = 1;
+	char cause[64];
+	size_t len;
+
+	world_start();
+	tun = slow_link();
+	node->df = udp_socket(0x0a000001, PORT, IP_PMTUDISC_DO);
+	ATF_REQUIRE_EQ(0,
+	    setsockopt(node->df, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)));
+	overlay_set_udp(node->overlay, node->df,
+	    udp_socket(0x0a000001, PORT + 1, IP_PMTUDISC_DONT));
+	ATF_REQUIRE(
+	    overlay_prepare(node->overlay, 2, &link, cause, sizeof(cause)));
+	overlay_confirm(node->overlay, 2, world.now);
+
+	/* The first turn finds out that two frames are too much for one. */
+	len = make_ipv4(frame, 1, 0, 1200, true);
+	for (int turn = 0; turn < 4; turn++) {
+		for (int i = 0; i < 50; i++)
+			tap_send(1, frame, len);
+		overlay_tap_readable(node->overlay, world.now);
+		if (turn == 0)
+			before = describe(1, 2).packets_sent;
+		else
+			ATF_CHECK_EQ(node->df, node->watched);
+	}
+	/* Beyond the bound packets are dropped, and counted. */
+	ATF_CHECK(describe(1, 2).packets_sent < before + 110);
+	ATF_CHECK_EQ(before + 150,
+	    describe(1, 2).packets_sent +
+		counter(1, "overlay.drop.send_error"));
+
+	while (node->watched != -1) {
+		struct pollfd fds[2] = {{.fd = tun, .events = POLLIN},
+		    {.fd = node->df, .events = POLLOUT}};
+
+		ATF_REQUIRE(poll(fds, 2, 10000) > 0);
+		seen += slow_link_read(tun);
+		if ((fds[1].revents & POLLOUT) != 0)
+			overlay_udp_writable(
+			    node->overlay, node->df, world.now);
+	}
+	seen += slow_link_read(tun);
+	ATF_CHECK_EQ(describe(1, 2).packets_sent, seen);
+	close(tun);
+}
+
 OVERLAY_TEST(no_overlay_in_common, "refused with a cause")
 {
 	struct mesh_link link = {
@@ -1018,6 +1127,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, line);
 	ATF_TP_ADD_TC(tp, silence);
 	ATF_TP_ADD_TC(tp, hostile);
+	ATF_TP_ADD_TC(tp, full_socket);
 	ATF_TP_ADD_TC(tp, no_overlay_in_common);
 	ATF_TP_ADD_TC(tp, search_candidates);
 	ATF_TP_ADD_TC(tp, search_small_path);
