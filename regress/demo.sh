@@ -109,13 +109,17 @@ pod() {			# number
 }
 
 capture() {		# namespace interface
-	background "$1" "$1.log" tcpdump -U -i "$2" -w "$work/$1.pcap"
+	background "$1" "$1.log" tcpdump -U --immediate-mode -i "$2" -w "$work/$1.pcap"
 	captures="$captures $!"
 	await 10 "capture" grep -q 'listening on' "$work/$1.log"
 }
 
 packets() {		# namespace
 	tcpdump -r "$work/$1.pcap" 2>/dev/null | wc -l
+}
+
+enough() {		# namespace
+	[ "$(packets "$1")" -ge 60 ]
 }
 
 readable() {		# namespace
@@ -170,12 +174,12 @@ done
 
 say "Where that payload can be read"
 await 10 "capture" readable pod1
-echo "on eth0 of pod1:  $(packets pod1) packets, payload found"
-readable under && die "payload in the clear on the underlay"
-[ "$(packets under)" -gt 30 ] || die "nothing captured on the underlay"
-echo "on the underlay:  $(packets under) packets, payload not found"
+await 10 "capture" enough under
 # shellcheck disable=SC2086 # a list of pids
 kill $captures
+echo "on eth0 of pod1:  $(packets pod1) packets, payload found"
+readable under && die "payload in the clear on the underlay"
+echo "on the underlay:  $(packets under) packets, payload not found"
 
 say "TCP from pod1 to pod3 for 5 seconds (iperf3)"
 background pod3 iperf.log iperf3 -s -1 --forceflush
