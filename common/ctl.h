@@ -14,200 +14,200 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CTL_VERSION		1
-#define CTL_SOCKET_PATH		"/run/weaved/weaved.sock"
+#define CTL_VERSION 1
+#define CTL_SOCKET_PATH "/run/weaved/weaved.sock"
 
 enum ctl_type {
 	/* client to daemon */
-	CTL_HELLO = 1,		/* struct ctl_hello; answered by the same */
-	CTL_SHOW,		/* struct ctl_show */
-	CTL_CONNECT,		/* struct ctl_target: uid 0 only */
-	CTL_FORGET,		/* struct ctl_target: uid 0 only */
-	CTL_RELOAD,		/* empty: uid 0 only */
-	CTL_LOG_LEVEL,		/* struct ctl_log_level: uid 0 only */
+	CTL_HELLO = 1, /* struct ctl_hello; answered by the same */
+	CTL_SHOW, /* struct ctl_show */
+	CTL_CONNECT, /* struct ctl_target: uid 0 only */
+	CTL_FORGET, /* struct ctl_target: uid 0 only */
+	CTL_RELOAD, /* empty: uid 0 only */
+	CTL_LOG_LEVEL, /* struct ctl_log_level: uid 0 only */
 
 	/* daemon to client */
-	CTL_END = 64,		/* struct ctl_end: the request is done */
-	CTL_STATUS,		/* struct ctl_status */
-	CTL_PROCESS,		/* struct ctl_process */
-	CTL_SUBNET,		/* struct ctl_subnet: one trusted subnet */
-	CTL_CONNECTION,		/* struct ctl_connection */
-	CTL_PEER,		/* struct ctl_peer */
-	CTL_PEER_CONNECTION,	/* struct ctl_peer_connection, of last CTL_PEER */
-	CTL_TARGET,		/* struct ctl_target */
-	CTL_ROUTE,		/* struct ctl_route */
-	CTL_MAC,		/* struct ctl_mac */
-	CTL_COUNTER,		/* struct ctl_counter */
+	CTL_END = 64, /* struct ctl_end: the request is done */
+	CTL_STATUS, /* struct ctl_status */
+	CTL_PROCESS, /* struct ctl_process */
+	CTL_SUBNET, /* struct ctl_subnet: one trusted subnet */
+	CTL_CONNECTION, /* struct ctl_connection */
+	CTL_PEER, /* struct ctl_peer */
+	CTL_PEER_CONNECTION, /* struct ctl_peer_connection, of last CTL_PEER */
+	CTL_TARGET, /* struct ctl_target */
+	CTL_ROUTE, /* struct ctl_route */
+	CTL_MAC, /* struct ctl_mac */
+	CTL_COUNTER, /* struct ctl_counter */
 	CTL_TYPE_MAX
 };
 
-#define CTL_TEXT_MAX	256
-#define CTL_CAUSE_MAX	512
+#define CTL_TEXT_MAX 256
+#define CTL_CAUSE_MAX 512
 
 struct ctl_hello {
-	uint32_t	version;	/* CTL_VERSION */
-	char		software[64];	/* "weaved 0.1.0" */
+	uint32_t version; /* CTL_VERSION */
+	char software[64]; /* "weaved 0.1.0" */
 };
 
 /* Parts of what CTL_SHOW asks for, a set. */
-#define CTL_SHOW_STATUS		0x01u	/* CTL_STATUS, CTL_PROCESS, CTL_SUBNET */
-#define CTL_SHOW_CONNECTIONS	0x02u
-#define CTL_SHOW_PEERS		0x04u	/* CTL_PEER, CTL_PEER_CONNECTION */
-#define CTL_SHOW_TARGETS	0x08u
-#define CTL_SHOW_ROUTES		0x10u
-#define CTL_SHOW_MACS		0x20u
-#define CTL_SHOW_COUNTERS	0x40u
-#define CTL_SHOW_ALL		0x7fu
+#define CTL_SHOW_STATUS 0x01u /* CTL_STATUS, CTL_PROCESS, CTL_SUBNET */
+#define CTL_SHOW_CONNECTIONS 0x02u
+#define CTL_SHOW_PEERS 0x04u /* CTL_PEER, CTL_PEER_CONNECTION */
+#define CTL_SHOW_TARGETS 0x08u
+#define CTL_SHOW_ROUTES 0x10u
+#define CTL_SHOW_MACS 0x20u
+#define CTL_SHOW_COUNTERS 0x40u
+#define CTL_SHOW_ALL 0x7fu
 
 struct ctl_show {
-	uint32_t	parts;
+	uint32_t parts;
 };
 
 /* status 0: done. Else text says why it failed, a whole sentence's worth. */
 struct ctl_end {
-	int32_t		status;
-	char		text[CTL_CAUSE_MAX];
+	int32_t status;
+	char text[CTL_CAUSE_MAX];
 };
 
 struct ctl_log_level {
-	uint32_t	level;		/* enum log_level */
+	uint32_t level; /* enum log_level */
 };
 
 /* A direct peer as the operator wrote it: "host", "host:port", "1.2.3.4". */
 struct ctl_target {
-	char		address[CTL_TEXT_MAX];
+	char address[CTL_TEXT_MAX];
 };
 
 enum ctl_connection_state {
 	CTL_ESTABLISHED,
 	CTL_PENDING,
-	CTL_RETRYING,		/* was connected or never tried; tries now or soon */
-	CTL_FAILED,		/* waits for retry_in after a failure */
+	CTL_RETRYING, /* was connected or never tried; tries now or soon */
+	CTL_FAILED, /* waits for retry_in after a failure */
 	CTL_CONNECTING,
 	CTL_STATE_MAX
 };
 
-#define CTL_RETRY_NEVER		UINT32_MAX
+#define CTL_RETRY_NEVER UINT32_MAX
 
 struct ctl_status {
-	char		version[64];
-	char		protocol[16];	/* "weave" */
-	uint32_t	protocol_min;
-	uint32_t	protocol_max;
-	uint64_t	name;
-	char		nickname[CTL_TEXT_MAX];
-	uint16_t	port;
-	uint8_t		encryption;	/* 1: a password is set */
-	uint8_t		discovery;
-	uint32_t	targets;
-	uint32_t	connections[CTL_STATE_MAX];	/* by enum above */
-	uint32_t	peers;			/* known, with ourself */
-	uint32_t	peer_established;	/* established entries they report */
-	uint32_t	peer_pending;		/* other entries they report */
-	uint32_t	connection_limit;	/* 0: none */
-	uint32_t	mtu;
-	uint64_t	uptime;			/* seconds of the engine */
-	uint64_t	terminations;		/* connections ended */
-	char		bridge[16];
-	char		tap[16];
-	char		password_source[CTL_TEXT_MAX];	/* empty: none */
-	char		warning[CTL_CAUSE_MAX];		/* empty: none */
+	char version[64];
+	char protocol[16]; /* "weave" */
+	uint32_t protocol_min;
+	uint32_t protocol_max;
+	uint64_t name;
+	char nickname[CTL_TEXT_MAX];
+	uint16_t port;
+	uint8_t encryption; /* 1: a password is set */
+	uint8_t discovery;
+	uint32_t targets;
+	uint32_t connections[CTL_STATE_MAX]; /* by enum above */
+	uint32_t peers; /* known, with ourself */
+	uint32_t peer_established; /* established entries they report */
+	uint32_t peer_pending; /* other entries they report */
+	uint32_t connection_limit; /* 0: none */
+	uint32_t mtu;
+	uint64_t uptime; /* seconds of the engine */
+	uint64_t terminations; /* connections ended */
+	char bridge[16];
+	char tap[16];
+	char password_source[CTL_TEXT_MAX]; /* empty: none */
+	char warning[CTL_CAUSE_MAX]; /* empty: none */
 };
 
 /* One row per process of the suite; what its sandbox achieved. */
 struct ctl_process {
-	char		name[16];
-	uint32_t	pid;
-	uint32_t	uid;
-	uint32_t	restarts;
-	uint32_t	pad;
-	char		sandbox[CTL_TEXT_MAX];	/* "uid 64783, empty root, ..." */
+	char name[16];
+	uint32_t pid;
+	uint32_t uid;
+	uint32_t restarts;
+	uint32_t pad;
+	char sandbox[CTL_TEXT_MAX]; /* "uid 64783, empty root, ..." */
 };
 
 struct ctl_subnet {
-	uint32_t	addr;
-	uint32_t	len;
+	uint32_t addr;
+	uint32_t len;
 };
 
 struct ctl_connection {
-	uint32_t	state;		/* enum ctl_connection_state */
-	uint8_t		outbound;
-	uint8_t		encrypted;	/* frames travel sealed */
-	uint8_t		direct;		/* address given by the operator */
-	uint8_t		has_peer;	/* the peer's name is known */
-	char		address[CTL_TEXT_MAX];	/* "1.2.3.4:6783" or as typed */
-	uint64_t	peer;
-	char		nickname[CTL_TEXT_MAX];
-	char		overlay[16];	/* "sleeve", "none" */
-	uint32_t	mtu;		/* of the overlay, 0: not known */
-	uint32_t	version;	/* of the protocol, 0: not known */
-	uint32_t	age;		/* seconds in this state */
-	uint32_t	retry_in;	/* seconds, CTL_RETRY_NEVER */
-	uint8_t		trusted;	/* both in trusted-subnets: frames in the clear */
-	uint8_t		weaved;		/* the peer runs this suite */
-	uint8_t		pad[6];
-	char		cause[CTL_CAUSE_MAX];	/* why not established, or empty */
-	uint64_t	packets_sent;
-	uint64_t	packets_received;
-	uint64_t	bytes_sent;
-	uint64_t	bytes_received;
-	uint64_t	drops;		/* all reasons, both directions */
-	uint64_t	replays;
-	uint64_t	bad_packets;	/* did not open or parse */
+	uint32_t state; /* enum ctl_connection_state */
+	uint8_t outbound;
+	uint8_t encrypted; /* frames travel sealed */
+	uint8_t direct; /* address given by the operator */
+	uint8_t has_peer; /* the peer's name is known */
+	char address[CTL_TEXT_MAX]; /* "1.2.3.4:6783" or as typed */
+	uint64_t peer;
+	char nickname[CTL_TEXT_MAX];
+	char overlay[16]; /* "sleeve", "none" */
+	uint32_t mtu; /* of the overlay, 0: not known */
+	uint32_t version; /* of the protocol, 0: not known */
+	uint32_t age; /* seconds in this state */
+	uint32_t retry_in; /* seconds, CTL_RETRY_NEVER */
+	uint8_t trusted; /* both in trusted-subnets: frames in the clear */
+	uint8_t weaved; /* the peer runs this suite */
+	uint8_t pad[6];
+	char cause[CTL_CAUSE_MAX]; /* why not established, or empty */
+	uint64_t packets_sent;
+	uint64_t packets_received;
+	uint64_t bytes_sent;
+	uint64_t bytes_received;
+	uint64_t drops; /* all reasons, both directions */
+	uint64_t replays;
+	uint64_t bad_packets; /* did not open or parse */
 };
 
 struct ctl_peer {
-	uint64_t	name;
-	char		nickname[CTL_TEXT_MAX];
-	uint64_t	uid;
-	uint64_t	version;
-	uint32_t	short_id;
-	uint8_t		has_short_id;
-	uint8_t		self;
-	uint8_t		pad[2];
+	uint64_t name;
+	char nickname[CTL_TEXT_MAX];
+	uint64_t uid;
+	uint64_t version;
+	uint32_t short_id;
+	uint8_t has_short_id;
+	uint8_t self;
+	uint8_t pad[2];
 };
 
 struct ctl_peer_connection {
-	uint64_t	peer;
-	char		nickname[CTL_TEXT_MAX];
-	char		address[CTL_TEXT_MAX];
-	uint8_t		outbound;
-	uint8_t		established;
-	uint8_t		pad[6];
+	uint64_t peer;
+	char nickname[CTL_TEXT_MAX];
+	char address[CTL_TEXT_MAX];
+	uint8_t outbound;
+	uint8_t established;
+	uint8_t pad[6];
 };
 
 enum ctl_route_kind {
-	CTL_ROUTE_UNICAST,	/* over established connections: frames */
-	CTL_ROUTE_UNICAST_ALL,	/* over all connections: gossip */
+	CTL_ROUTE_UNICAST, /* over established connections: frames */
+	CTL_ROUTE_UNICAST_ALL, /* over all connections: gossip */
 	CTL_ROUTE_BROADCAST,
 	CTL_ROUTE_BROADCAST_ALL
 };
 
 /* Broadcast: one row per next hop. Unicast to ourself has via 0. */
 struct ctl_route {
-	uint32_t	kind;
-	uint32_t	pad;
-	uint64_t	peer;		/* destination, or source of a broadcast */
-	uint64_t	via;
+	uint32_t kind;
+	uint32_t pad;
+	uint64_t peer; /* destination, or source of a broadcast */
+	uint64_t via;
 };
 
 struct ctl_mac {
-	uint8_t		mac[6];
-	uint8_t		pad[2];
-	uint64_t	peer;
-	uint32_t	age;		/* seconds since last seen */
-	uint32_t	pad2;
+	uint8_t mac[6];
+	uint8_t pad[2];
+	uint64_t peer;
+	uint32_t age; /* seconds since last seen */
+	uint32_t pad2;
 };
 
 struct ctl_counter {
-	char		name[64];	/* "overlay.drop.no_route" */
-	uint64_t	value;
+	char name[64]; /* "overlay.drop.no_route" */
+	uint64_t value;
 };
 
 /*
  * Is this message of a known type, of its exact size, and does every string
  * in it end within its array? Says nothing about what the strings contain.
  */
-bool	ctl_valid(uint32_t type, const void *data, size_t len);
+bool ctl_valid(uint32_t type, const void *data, size_t len);
 
 #endif

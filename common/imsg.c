@@ -11,34 +11,34 @@
 #include "common/imsg.h"
 
 /* Descriptors that came before the message they belong to was complete. */
-#define FDS_MAX		64
+#define FDS_MAX 64
 /* At most this many messages in one sendmsg(2) without a descriptor. */
-#define IOV_BATCH	64
+#define IOV_BATCH 64
 
 struct imsg_out {
-	TAILQ_ENTRY(imsg_out)	 entry;
-	int			 fd;
-	size_t			 len;	/* of bytes */
-	size_t			 sent;
-	uint8_t			 bytes[];
+	TAILQ_ENTRY(imsg_out) entry;
+	int fd;
+	size_t len; /* of bytes */
+	size_t sent;
+	uint8_t bytes[];
 };
 
 struct imsgbuf {
-	int			 fd;
-	uint8_t			 in[IMSG_MAX * 4];
-	size_t			 start;		/* of unread bytes in in[] */
-	size_t			 end;
-	int			 fds[FDS_MAX];	/* in order of arrival */
-	size_t			 nfds;
-	TAILQ_HEAD(, imsg_out)	 out;
-	size_t			 pending;
+	int fd;
+	uint8_t in[IMSG_MAX * 4];
+	size_t start; /* of unread bytes in in[] */
+	size_t end;
+	int fds[FDS_MAX]; /* in order of arrival */
+	size_t nfds;
+	TAILQ_HEAD(, imsg_out) out;
+	size_t pending;
 };
 
-static void	imsgbuf_compact(struct imsgbuf *);
-static int	imsgbuf_take_fds(struct imsgbuf *, struct msghdr *);
-static void	imsg_out_free(struct imsg_out *);
-static ssize_t	imsgbuf_send(struct imsgbuf *);
-static void	imsgbuf_sent(struct imsgbuf *, size_t);
+static void imsgbuf_compact(struct imsgbuf *);
+static int imsgbuf_take_fds(struct imsgbuf *, struct msghdr *);
+static void imsg_out_free(struct imsg_out *);
+static ssize_t imsgbuf_send(struct imsgbuf *);
+static void imsgbuf_sent(struct imsgbuf *, size_t);
 
 struct imsgbuf *
 imsgbuf_new(int fd)
@@ -115,8 +115,8 @@ imsgbuf_take_fds(struct imsgbuf *buf, struct msghdr *msg)
 		for (size_t i = 0; i < n; i++) {
 			int fd;
 
-			memcpy(&fd, CMSG_DATA(cmsg) + i * sizeof(int),
-			    sizeof(fd));
+			memcpy(
+			    &fd, CMSG_DATA(cmsg) + i * sizeof(int), sizeof(fd));
 			if (buf->nfds < FDS_MAX) {
 				buf->fds[buf->nfds++] = fd;
 			} else {
@@ -136,16 +136,16 @@ int
 imsgbuf_read(struct imsgbuf *buf)
 {
 	union {
-		struct cmsghdr	align;
-		uint8_t		space[CMSG_SPACE(sizeof(int) * 16)];
+		struct cmsghdr align;
+		uint8_t space[CMSG_SPACE(sizeof(int) * 16)];
 	} control;
 	struct iovec iov;
-	struct msghdr msg = { 0 };
+	struct msghdr msg = {0};
 	ssize_t n;
 
 	imsgbuf_compact(buf);
 	if (buf->end == sizeof(buf->in))
-		return 1;	/* messages wait; read them first */
+		return 1; /* messages wait; read them first */
 	iov.iov_base = buf->in + buf->end;
 	iov.iov_len = sizeof(buf->in) - buf->end;
 	msg.msg_iov = &iov;
@@ -229,8 +229,8 @@ int
 imsg_compose(struct imsgbuf *buf, uint32_t type, uint32_t id, int fd,
     const void *data, size_t len)
 {
-	struct imsg_hdr hdr = { type, (uint32_t)(sizeof(hdr) + len), id,
-		fd == -1 ? 0 : IMSG_HASFD };
+	struct imsg_hdr hdr = {
+	    type, (uint32_t)(sizeof(hdr) + len), id, fd == -1 ? 0 : IMSG_HASFD};
 	struct imsg_out *out = NULL;
 
 	if (len > IMSG_DATA_MAX)
@@ -263,11 +263,11 @@ static ssize_t
 imsgbuf_send(struct imsgbuf *buf)
 {
 	union {
-		struct cmsghdr	align;
-		uint8_t		space[CMSG_SPACE(sizeof(int))];
-	} control = { 0 };
+		struct cmsghdr align;
+		uint8_t space[CMSG_SPACE(sizeof(int))];
+	} control = {0};
 	struct iovec iov[IOV_BATCH];
-	struct msghdr msg = { 0 };
+	struct msghdr msg = {0};
 	struct imsg_out *out = TAILQ_FIRST(&buf->out), *next;
 	size_t n = 0;
 

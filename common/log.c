@@ -5,20 +5,20 @@
 
 #include "common/log.h"
 
-static void	log_stderr(void *, enum log_level, const char *);
-static void	log_line(enum log_level, int, const char *, va_list)
-		    __attribute__((format(printf, 3, 0)));
+static void log_stderr(void *, enum log_level, const char *);
+static void log_line(enum log_level, int, const char *, va_list)
+    __attribute__((format(printf, 3, 0)));
 
-static log_sink		 sink = log_stderr;
-static void		*sink_arg;
-static const char	*log_origin;
-static enum log_level	 threshold = LOGLEVEL_INFO;
+static log_sink sink = log_stderr;
+static void *sink_arg;
+static const char *log_origin;
+static enum log_level threshold = LOGLEVEL_INFO;
 
 static const char *const level_names[] = {
-	[LOGLEVEL_DEBUG] = "debug",
-	[LOGLEVEL_INFO] = "info",
-	[LOGLEVEL_WARNING] = "warning",
-	[LOGLEVEL_ERROR] = "error",
+    [LOGLEVEL_DEBUG] = "debug",
+    [LOGLEVEL_INFO] = "info",
+    [LOGLEVEL_WARNING] = "warning",
+    [LOGLEVEL_ERROR] = "error",
 };
 
 static void

@@ -4,21 +4,20 @@
 
 #include "weavectl/report.h"
 
-#define CLIENT_TIMEOUT_MS	10000	/* for one request */
-#define CLIENT_ERROR_MAX	1024
+#define CLIENT_TIMEOUT_MS 10000 /* for one request */
+#define CLIENT_ERROR_MAX 1024
 
 struct client_link;
 
 /* Connects and says hello. NULL: error is one line that says why. */
-struct client_link *client_open(const char *path, int timeout_ms,
-		    char error[CLIENT_ERROR_MAX]);
+struct client_link *client_open(
+    const char *path, int timeout_ms, char error[CLIENT_ERROR_MAX]);
 /*
  * Sends a request (CTL_SHOW ... CTL_LOG_LEVEL) and waits for its end; rows go
  * to report, which may be NULL if none are to come. -1: error says why.
  */
-int		 client_ask(struct client_link *link, uint32_t type,
-		    const void *data, size_t len, struct report *report,
-		    char error[CLIENT_ERROR_MAX]);
-void		 client_close(struct client_link *link);
+int client_ask(struct client_link *link, uint32_t type, const void *data,
+    size_t len, struct report *report, char error[CLIENT_ERROR_MAX]);
+void client_close(struct client_link *link);
 
 #endif

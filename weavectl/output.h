@@ -18,7 +18,7 @@ enum output_view {
 
 /* report is sorted; errors of out are left for ferror(3). */
 struct output {
-	void	(*print[OUTPUT_VIEWS])(const struct report *report, FILE *out);
+	void (*print[OUTPUT_VIEWS])(const struct report *report, FILE *out);
 };
 
 extern const struct output output_text;

@@ -165,7 +165,7 @@ text_connections(const struct report *report, FILE *out)
 		    text_clean(rows[i].address, address),
 		    text_state(rows[i].state),
 		    text_info(&rows[i], report->status.encryption, true,
-		    report->now, info));
+			report->now, info));
 }
 
 static void

@@ -7,14 +7,14 @@
 
 #include "weavectl/output.h"
 
-#define PARSE_ERROR_MAX		256
+#define PARSE_ERROR_MAX 256
 
 struct command {
-	const char	*words;		/* "status connections" */
-	const char	*argument;	/* "PEER...", "LEVEL", NULL: none */
-	uint32_t	 request;	/* enum ctl_type */
-	uint32_t	 parts;		/* of CTL_SHOW */
-	enum output_view view;		/* how rows are printed */
+	const char *words; /* "status connections" */
+	const char *argument; /* "PEER...", "LEVEL", NULL: none */
+	uint32_t request; /* enum ctl_type */
+	uint32_t parts; /* of CTL_SHOW */
+	enum output_view view; /* how rows are printed */
 };
 
 /*
@@ -22,8 +22,8 @@ struct command {
  * shortened while they are unambiguous. *rest: its arguments, counted right.
  * NULL: no such command, and error says why.
  */
-const struct command *parse_command(char *const *args, char *const **rest,
-		    char error[PARSE_ERROR_MAX]);
+const struct command *parse_command(
+    char *const *args, char *const **rest, char error[PARSE_ERROR_MAX]);
 /* The commands in order; NULL after the last. */
 const struct command *parse_table(size_t i);
 

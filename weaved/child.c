@@ -12,23 +12,23 @@
 #include "weaved/sandbox.h"
 
 /* Log lines are lost rather than let a flood of them fill the pipe. */
-#define LOG_PENDING_MAX	(IMSG_QUEUE_MAX / 2)
+#define LOG_PENDING_MAX (IMSG_QUEUE_MAX / 2)
 
 static struct {
-	enum proc_id		 proc;
-	struct event_base	*base;
-	struct pipe		*pipe;
-	bool			 started;
+	enum proc_id proc;
+	struct event_base *base;
+	struct pipe *pipe;
+	bool started;
 } child;
 
-static void	child_log(void *, enum log_level, const char *);
-static void	child_pipe_ended(void *, enum pipe_end);
+static void child_log(void *, enum log_level, const char *);
+static void child_pipe_ended(void *, enum pipe_end);
 
 static const char *const names[PROC_MAX] = {
-	[PROC_PARENT] = "parent",
-	[PROC_ENGINE] = "engine",
-	[PROC_CONTROL] = "control",
-	[PROC_RESOLVER] = "resolver",
+    [PROC_PARENT] = "parent",
+    [PROC_ENGINE] = "engine",
+    [PROC_CONTROL] = "control",
+    [PROC_RESOLVER] = "resolver",
 };
 
 const char *
@@ -92,7 +92,7 @@ child_init(enum proc_id proc, const struct dispatch_entry *table,
 	signal(SIGPIPE, SIG_IGN);
 	if (sodium_init() == -1 || (child.base = event_base_new()) == NULL ||
 	    (child.pipe = pipe_new(child.base, PROC_PIPE_FD, table, entries,
-	    child_pipe_ended, arg)) == NULL)
+		 child_pipe_ended, arg)) == NULL)
 		fatal("%s: cannot start", names[proc]);
 	log_init(child_log, NULL);
 }
@@ -113,7 +113,7 @@ child_send(uint32_t type, uint32_t id, const void *data, size_t len)
 void
 child_distrust(enum proc_id proc)
 {
-	struct imsg_pipe message = { .proc = proc };
+	struct imsg_pipe message = {.proc = proc};
 
 	child_send(IMSG_DISTRUST, 0, &message, sizeof(message));
 }
@@ -121,7 +121,7 @@ child_distrust(enum proc_id proc)
 void
 child_start(void *arg, struct imsg *imsg)
 {
-	struct imsg_ready ready = { 0 };
+	struct imsg_ready ready = {0};
 	struct imsg_start start;
 
 	(void)arg;
@@ -132,7 +132,7 @@ child_start(void *arg, struct imsg *imsg)
 	child.started = true;
 	log_set_level((enum log_level)start.log_level);
 	if (!sandbox_enter(child.proc, (enum sandbox_policy)start.sandbox,
-	    start.uid, start.gid, ready.sandbox))
+		start.uid, start.gid, ready.sandbox))
 		fatalx("sandbox: no %s", ready.sandbox);
 	ready.uid = start.uid;
 	child_send(IMSG_READY, 0, &ready, sizeof(ready));

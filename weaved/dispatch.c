@@ -5,25 +5,25 @@
 #include "weaved/dispatch.h"
 
 struct pipe {
-	struct imsgbuf			*buf;
-	struct event			*read;
-	struct event			*write;
-	const struct dispatch_entry	*table;
-	size_t				 entries;
-	void				(*ended)(void *, enum pipe_end);
-	void				(*drained)(void *);
-	void				*arg;
-	bool				 dead;
-	bool				 dispatching;
-	bool				 freed;
-	bool				 overflow;
+	struct imsgbuf *buf;
+	struct event *read;
+	struct event *write;
+	const struct dispatch_entry *table;
+	size_t entries;
+	void (*ended)(void *, enum pipe_end);
+	void (*drained)(void *);
+	void *arg;
+	bool dead;
+	bool dispatching;
+	bool freed;
+	bool overflow;
 };
 
-static void	pipe_readable(evutil_socket_t, short, void *);
-static void	pipe_writable(evutil_socket_t, short, void *);
-static bool	pipe_dispatch(struct pipe *);
-static void	pipe_end(struct pipe *, enum pipe_end);
-static void	pipe_destroy(struct pipe *);
+static void pipe_readable(evutil_socket_t, short, void *);
+static void pipe_writable(evutil_socket_t, short, void *);
+static bool pipe_dispatch(struct pipe *);
+static void pipe_end(struct pipe *, enum pipe_end);
+static void pipe_destroy(struct pipe *);
 
 struct pipe *
 pipe_new(struct event_base *base, int fd, const struct dispatch_entry *table,
@@ -38,8 +38,8 @@ pipe_new(struct event_base *base, int fd, const struct dispatch_entry *table,
 	pipe->ended = ended;
 	pipe->arg = arg;
 	pipe->buf = imsgbuf_new(fd);
-	pipe->read = event_new(base, fd, EV_READ | EV_PERSIST, pipe_readable,
-	    pipe);
+	pipe->read =
+	    event_new(base, fd, EV_READ | EV_PERSIST, pipe_readable, pipe);
 	pipe->write = event_new(base, fd, EV_WRITE, pipe_writable, pipe);
 	if (pipe->buf == NULL || pipe->read == NULL || pipe->write == NULL ||
 	    event_add(pipe->read, NULL) == -1) {
@@ -73,8 +73,8 @@ pipe_free(struct pipe *pipe)
 }
 
 const struct dispatch_entry *
-dispatch_check(const struct dispatch_entry *table, size_t entries,
-    const struct imsg *imsg)
+dispatch_check(
+    const struct dispatch_entry *table, size_t entries, const struct imsg *imsg)
 {
 	for (size_t i = 0; i < entries; i++) {
 		if (table[i].type != imsg->hdr.type)

@@ -10,29 +10,31 @@
 #include "weaved/parent/parent.h"
 #include "weaved/resolver/resolver.h"
 
-#define OPTIONS_MAX	256	/* of -o */
+#define OPTIONS_MAX 256 /* of -o */
 
-static void	usage(FILE *);
-static int	become_child(const char *);
+static void usage(FILE *);
+static int become_child(const char *);
 static const char *environment(const char *);
 
 static const struct option long_options[] = {
-	{ "help", no_argument, NULL, 'h' },
-	{ "version", no_argument, NULL, 'V' },
-	{ NULL, 0, NULL, 0 },
+    {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, 'V'},
+    {NULL, 0, NULL, 0},
 };
 
 static void
 usage(FILE *out)
 {
-	fprintf(out, "usage: weaved [-dhnVv] [-f file] [-o key=value]... "
+	fprintf(out,
+	    "usage: weaved [-dhnVv] [-f file] [-o key=value]... "
 	    "[peer ...]\n"
 	    "  -d            stay in the foreground, log to standard error\n"
 	    "  -f file       configuration instead of %s\n"
 	    "  -n            check the configuration; with -v print it\n"
 	    "  -o key=value  set a key of weaved.conf(5)\n"
 	    "  -V            print the version\n"
-	    "  -v            log debug messages\n", CONF_PATH);
+	    "  -v            log debug messages\n",
+	    CONF_PATH);
 }
 
 /* The re-executed program; see weaved(8), PROCESSES. */
@@ -62,12 +64,12 @@ int
 main(int argc, char *argv[])
 {
 	const char *keys[OPTIONS_MAX];
-	struct parent_options options = { .source.options = keys };
+	struct parent_options options = {.source.options = keys};
 	bool check = false, verbose = false;
 	int c;
 
-	while ((c = getopt_long(argc, argv, "+df:hno:P:Vv", long_options,
-	    NULL)) != -1) {
+	while ((c = getopt_long(
+		    argc, argv, "+df:hno:P:Vv", long_options, NULL)) != -1) {
 		switch (c) {
 		case 'd':
 			options.foreground = true;

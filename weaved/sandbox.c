@@ -18,92 +18,82 @@
 #include "weaved/sandbox.h"
 
 /* What every child needs: memory, its event loop, its pipes, its end. */
-#define CALLS_COMMON \
+#define CALLS_COMMON                                                       \
 	"read", "write", "readv", "writev", "recvmsg", "sendmsg", "close", \
-	"epoll_wait", "epoll_pwait", "epoll_ctl", "fcntl", \
-	"clock_gettime", "getrandom", "futex", \
-	"mmap", "mprotect", "munmap", "mremap", "madvise", "brk", \
-	"rt_sigreturn", "rt_sigprocmask", "restart_syscall", \
-	"exit", "exit_group"
+	    "epoll_wait", "epoll_pwait", "epoll_ctl", "fcntl",             \
+	    "clock_gettime", "getrandom", "futex", "mmap", "mprotect",     \
+	    "munmap", "mremap", "madvise", "brk", "rt_sigreturn",          \
+	    "rt_sigprocmask", "restart_syscall", "exit", "exit_group"
 
 #ifdef WEAVED_SANITIZE
 /* The sanitizers' runtime reports, symbolizes and scans by these. */
-#define CALLS_SANITIZE \
-	"sigaltstack", "getpid", "gettid", "tgkill", "rt_sigaction", \
-	"openat", "open", "readlink", "newfstatat", "fstat", "lseek", \
-	"sched_yield", "prctl", "clone", "clone3", "wait4", "ptrace", \
-	"process_vm_readv", "sched_getaffinity", "getdents64", "ioctl", \
-	"set_robust_list", "pipe2", "pipe", "kill", "getppid", "prlimit64", \
-	"getuid", "sysinfo", "uname",
+#define CALLS_SANITIZE                                                         \
+	"sigaltstack", "getpid", "gettid", "tgkill", "rt_sigaction", "openat", \
+	    "open", "readlink", "newfstatat", "fstat", "lseek", "sched_yield", \
+	    "prctl", "clone", "clone3", "wait4", "ptrace", "process_vm_readv", \
+	    "sched_getaffinity", "getdents64", "ioctl", "set_robust_list",     \
+	    "pipe2", "pipe", "kill", "getppid", "prlimit64", "getuid",         \
+	    "sysinfo", "uname",
 #else
 #define CALLS_SANITIZE
 #endif
 
-static const char *const engine_calls[] = {
-	CALLS_COMMON, CALLS_SANITIZE
-	"accept4",		/* neighbours */
-	"getsockname",		/* the local address of an accepted one */
-	"sendto", "recvfrom",	/* neighbours, datagrams */
-	"shutdown",		/* end a handshake without losing its last frame */
-	NULL
-};
+static const char *const engine_calls[] = {CALLS_COMMON,
+    CALLS_SANITIZE "accept4", /* neighbours */
+    "getsockname", /* the local address of an accepted one */
+    "sendto", "recvfrom", /* neighbours, datagrams */
+    "shutdown", /* end a handshake without losing its last frame */
+    NULL};
 
-static const char *const control_calls[] = {
-	CALLS_COMMON, CALLS_SANITIZE
-	"accept4",		/* clients */
-	"getsockopt",		/* SO_PEERCRED of a client */
-	NULL
-};
+static const char *const control_calls[] = {CALLS_COMMON,
+    CALLS_SANITIZE "accept4", /* clients */
+    "getsockopt", /* SO_PEERCRED of a client */
+    NULL};
 
 /* getaddrinfo(3): files in /etc, sockets to name servers. */
-static const char *const resolver_calls[] = {
-	CALLS_COMMON, CALLS_SANITIZE
-	"open", "openat", "fstat", "stat", "newfstatat", "lseek", "access",
-	"pread64", "getdents64", "readlink", "uname", "getpid", "getuid",
-	"socket", "connect", "bind", "poll", "ppoll", "sendto", "sendmmsg",
-	"recvfrom", "getsockname", "getpeername", "setsockopt", "getsockopt",
-	"ioctl", "gettimeofday", "time", "rt_sigaction", "statx", "fstatfs",
-	"statfs", "fadvise64", "geteuid",
-	NULL
-};
+static const char *const resolver_calls[] = {CALLS_COMMON,
+    CALLS_SANITIZE "open", "openat", "fstat", "stat", "newfstatat", "lseek",
+    "access", "pread64", "getdents64", "readlink", "uname", "getpid", "getuid",
+    "socket", "connect", "bind", "poll", "ppoll", "sendto", "sendmmsg",
+    "recvfrom", "getsockname", "getpeername", "setsockopt", "getsockopt",
+    "ioctl", "gettimeofday", "time", "rt_sigaction", "statx", "fstatfs",
+    "statfs", "fadvise64", "geteuid", NULL};
 
 struct sandbox_profile {
-	const char *const	*calls;
-	bool			 empty_root;
-	const char *const	*readable;	/* Landlock: what may be read */
+	const char *const *calls;
+	bool empty_root;
+	const char *const *readable; /* Landlock: what may be read */
 };
 
-static const char *const resolver_paths[] = {
-	"/etc", "/run/systemd/resolve", "/run/resolvconf",
-	"/run/NetworkManager", NULL
-};
+static const char *const resolver_paths[] = {"/etc", "/run/systemd/resolve",
+    "/run/resolvconf", "/run/NetworkManager", NULL};
 
-static const char *const no_paths[] = { NULL };
+static const char *const no_paths[] = {NULL};
 
 static const struct sandbox_profile profiles[PROC_MAX] = {
-	[PROC_ENGINE] = { engine_calls, true, no_paths },
-	[PROC_CONTROL] = { control_calls, true, no_paths },
-	[PROC_RESOLVER] = { resolver_calls, false, resolver_paths },
+    [PROC_ENGINE] = {engine_calls, true, no_paths},
+    [PROC_CONTROL] = {control_calls, true, no_paths},
+    [PROC_RESOLVER] = {resolver_calls, false, resolver_paths},
 };
 
 /* DESIGN section 1; what is not here is not even in the bounding set. */
 static const int parent_caps[] = {
-	CAP_NET_ADMIN,		/* bridge and TAP */
-	CAP_SETUID, CAP_SETGID, CAP_SETPCAP, CAP_SYS_CHROOT, /* children */
-	CAP_KILL,		/* signals to children of another uid */
+    CAP_NET_ADMIN, /* bridge and TAP */
+    CAP_SETUID, CAP_SETGID, CAP_SETPCAP, CAP_SYS_CHROOT, /* children */
+    CAP_KILL, /* signals to children of another uid */
 };
 
-static bool	sandbox_root(void);
-static bool	sandbox_caps_bounding(uint64_t);
-static bool	sandbox_caps_set(uint64_t);
-static bool	sandbox_caps_none(void);
-static bool	sandbox_uid(uint32_t, uint32_t);
-static int	sandbox_landlock(const struct sandbox_profile *);
-static bool	sandbox_seccomp(const struct sandbox_profile *);
-static bool	sandbox_add_calls(scmp_filter_ctx, const char *const *);
-static int	sandbox_add_call(scmp_filter_ctx, const char *);
-static void	sandbox_limit(int, rlim_t);
-static void	sandbox_note(char [CTL_TEXT_MAX], const char *);
+static bool sandbox_root(void);
+static bool sandbox_caps_bounding(uint64_t);
+static bool sandbox_caps_set(uint64_t);
+static bool sandbox_caps_none(void);
+static bool sandbox_uid(uint32_t, uint32_t);
+static int sandbox_landlock(const struct sandbox_profile *);
+static bool sandbox_seccomp(const struct sandbox_profile *);
+static bool sandbox_add_calls(scmp_filter_ctx, const char *const *);
+static int sandbox_add_call(scmp_filter_ctx, const char *);
+static void sandbox_limit(int, rlim_t);
+static void sandbox_note(char[CTL_TEXT_MAX], const char *);
 
 const char *const *
 sandbox_allowed(enum proc_id proc)
@@ -114,7 +104,7 @@ sandbox_allowed(enum proc_id proc)
 static void
 sandbox_limit(int resource, rlim_t value)
 {
-	struct rlimit limit = { value, value };
+	struct rlimit limit = {value, value};
 
 	setrlimit(resource, &limit);
 }
@@ -148,9 +138,8 @@ static bool
 sandbox_caps_set(uint64_t caps)
 {
 	struct __user_cap_header_struct header = {
-		_LINUX_CAPABILITY_VERSION_3, 0
-	};
-	struct __user_cap_data_struct data[2] = { 0 };
+	    _LINUX_CAPABILITY_VERSION_3, 0};
+	struct __user_cap_data_struct data[2] = {0};
 
 	for (int i = 0; i < 2; i++) {
 		data[i].effective = (uint32_t)(caps >> (32 * i));
@@ -164,8 +153,7 @@ static bool
 sandbox_caps_none(void)
 {
 	struct __user_cap_header_struct header = {
-		_LINUX_CAPABILITY_VERSION_3, 0
-	};
+	    _LINUX_CAPABILITY_VERSION_3, 0};
 	struct __user_cap_data_struct data[2];
 
 	if (syscall(SYS_capget, &header, data) == -1)
@@ -197,13 +185,13 @@ sandbox_landlock(const struct sandbox_profile *profile)
 {
 	/* As in the kernel's header of ABI 6, newer than Debian 12's. */
 	struct {
-		uint64_t	access_fs;
-		uint64_t	access_net;
-		uint64_t	scoped;
-	} attr = { 0 };
-	static const uint64_t fs_rights[] = { 0, 0x1fff, 0x3fff, 0x7fff,
-		0x7fff, 0xffff };
-	struct landlock_path_beneath_attr path = { 0 };
+		uint64_t access_fs;
+		uint64_t access_net;
+		uint64_t scoped;
+	} attr = {0};
+	static const uint64_t fs_rights[] = {
+	    0, 0x1fff, 0x3fff, 0x7fff, 0x7fff, 0xffff};
+	struct landlock_path_beneath_attr path = {0};
 	bool tcp = profile->calls == resolver_calls;
 	size_t size;
 	long abi, fd;
@@ -219,11 +207,10 @@ sandbox_landlock(const struct sandbox_profile *profile)
 	fd = syscall(SYS_landlock_create_ruleset, &attr, size, 0);
 	if (fd == -1)
 		return -1;
-	path.allowed_access = LANDLOCK_ACCESS_FS_READ_FILE |
-	    LANDLOCK_ACCESS_FS_READ_DIR;
+	path.allowed_access =
+	    LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR;
 	for (size_t i = 0; profile->readable[i] != NULL; i++) {
-		path.parent_fd = open(profile->readable[i],
-		    O_PATH | O_CLOEXEC);
+		path.parent_fd = open(profile->readable[i], O_PATH | O_CLOEXEC);
 		if (path.parent_fd == -1)
 			continue;
 		syscall(SYS_landlock_add_rule, (int)fd,
@@ -252,8 +239,9 @@ sandbox_add_call(scmp_filter_ctx ctx, const char *name)
 		int error = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, call, 1,
 		    SCMP_A1(SCMP_CMP_EQ, F_GETFL));
 
-		return error != 0 ? error : seccomp_rule_add(ctx,
-		    SCMP_ACT_ALLOW, call, 1, SCMP_A1(SCMP_CMP_EQ, F_SETFL));
+		return error != 0 ? error
+				  : seccomp_rule_add(ctx, SCMP_ACT_ALLOW, call,
+					1, SCMP_A1(SCMP_CMP_EQ, F_SETFL));
 	}
 #endif
 	return seccomp_rule_add(ctx, SCMP_ACT_ALLOW, call, 0);
@@ -305,16 +293,17 @@ sandbox_enter(enum proc_id proc, enum sandbox_policy policy, uint32_t uid,
 
 	text[0] = '\0';
 	if (profile->empty_root)
-		sandbox_note(sandbox_root() ? text : missing,
-		    "empty root");
+		sandbox_note(sandbox_root() ? text : missing, "empty root");
 	if (!sandbox_caps_bounding(0))
 		sandbox_note(missing, "bounding set");
 	snprintf(note, sizeof(note), "uid %u", uid);
 	sandbox_note(sandbox_uid(uid, gid) ? text : missing, note);
-	sandbox_note(sandbox_caps_set(0) && sandbox_caps_none() ? text :
-	    missing, "no capabilities");
-	sandbox_note(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 ? text :
-	    missing, "no new privileges");
+	sandbox_note(
+	    sandbox_caps_set(0) && sandbox_caps_none() ? text : missing,
+	    "no capabilities");
+	sandbox_note(
+	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 ? text : missing,
+	    "no new privileges");
 	prctl(PR_SET_DUMPABLE, 0);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	sandbox_limit(RLIMIT_CORE, 0);
@@ -325,8 +314,7 @@ sandbox_enter(enum proc_id proc, enum sandbox_policy policy, uint32_t uid,
 	} else if (landlock == -1 || policy == SANDBOX_STRICT)
 		sandbox_note(missing, "landlock");
 	sandbox_limit(RLIMIT_NPROC, 0);
-	sandbox_note(sandbox_seccomp(profile) ? text : missing,
-	    "seccomp");
+	sandbox_note(sandbox_seccomp(profile) ? text : missing, "seccomp");
 	if (missing[0] == '\0')
 		return true;
 	if (policy == SANDBOX_BEST_EFFORT) {

@@ -16,36 +16,36 @@
 #include "weaved/spawn.h"
 
 /* A child that lived this long is restarted without delay. */
-#define SPAWN_STEADY_MS		10000
-#define SPAWN_BACKOFF_MS	100	/* second restart in a row */
-#define SPAWN_BACKOFF_MAX_MS	10000
-#define SPAWN_FILES_MAX		8192	/* descriptors of a child */
-#define SPAWN_LOG_RATE		200	/* lines a second of a child */
+#define SPAWN_STEADY_MS 10000
+#define SPAWN_BACKOFF_MS 100 /* second restart in a row */
+#define SPAWN_BACKOFF_MAX_MS 10000
+#define SPAWN_FILES_MAX 8192 /* descriptors of a child */
+#define SPAWN_LOG_RATE 200 /* lines a second of a child */
 
 struct spawn {
-	enum proc_id		 proc;
-	struct event_base	*base;
-	struct event		*restart;
-	struct spawn_conf	 conf;
-	const struct spawn_ops	*ops;
-	struct pipe		*pipe;
-	pid_t			 pid;
-	bool			 ready;
-	bool			 stopped;
-	uint32_t		 restarts;
-	uint64_t		 started;	/* ms */
-	uint64_t		 backoff;	/* ms */
-	uint64_t		 log_window;	/* ms, start of the second */
-	uint32_t		 log_lines;	/* in it */
-	char			 sandbox[CTL_TEXT_MAX];
+	enum proc_id proc;
+	struct event_base *base;
+	struct event *restart;
+	struct spawn_conf conf;
+	const struct spawn_ops *ops;
+	struct pipe *pipe;
+	pid_t pid;
+	bool ready;
+	bool stopped;
+	uint32_t restarts;
+	uint64_t started; /* ms */
+	uint64_t backoff; /* ms */
+	uint64_t log_window; /* ms, start of the second */
+	uint32_t log_lines; /* in it */
+	char sandbox[CTL_TEXT_MAX];
 };
 
-static void	spawn_exec(enum proc_id, int) __attribute__((noreturn));
-static void	spawn_pipe_ended(void *, enum pipe_end);
-static void	spawn_restart(evutil_socket_t, short, void *);
-static void	spawn_schedule(struct spawn *);
-static void	spawn_raise_files(void);
-static bool	spawn_may_log(struct spawn *);
+static void spawn_exec(enum proc_id, int) __attribute__((noreturn));
+static void spawn_pipe_ended(void *, enum pipe_end);
+static void spawn_restart(evutil_socket_t, short, void *);
+static void spawn_schedule(struct spawn *);
+static void spawn_raise_files(void);
+static bool spawn_may_log(struct spawn *);
 
 struct spawn *
 spawn_new(struct event_base *base, enum proc_id proc,
@@ -74,8 +74,8 @@ spawn_raise_files(void)
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) == -1)
 		return;
-	limit.rlim_cur = limit.rlim_max < SPAWN_FILES_MAX ? limit.rlim_max :
-	    SPAWN_FILES_MAX;
+	limit.rlim_cur =
+	    limit.rlim_max < SPAWN_FILES_MAX ? limit.rlim_max : SPAWN_FILES_MAX;
 	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
@@ -86,10 +86,9 @@ spawn_raise_files(void)
 static void
 spawn_exec(enum proc_id proc, int fd)
 {
-	char *const argv[] = { (char *)(uintptr_t)"weaved",
-		(char *)(uintptr_t)"-P",
-		(char *)(uintptr_t)proc_name(proc), NULL };
-	char *const envp[] = { NULL };
+	char *const argv[] = {(char *)(uintptr_t) "weaved",
+	    (char *)(uintptr_t) "-P", (char *)(uintptr_t)proc_name(proc), NULL};
+	char *const envp[] = {NULL};
 	sigset_t none;
 	int null;
 
@@ -113,8 +112,8 @@ spawn_exec(enum proc_id proc, int fd)
 int
 spawn_start(struct spawn *spawn)
 {
-	struct imsg_start start = { spawn->conf.uid, spawn->conf.gid,
-		spawn->conf.policy, log_get_level() };
+	struct imsg_start start = {spawn->conf.uid, spawn->conf.gid,
+	    spawn->conf.policy, log_get_level()};
 	int pair[2];
 	pid_t pid;
 
@@ -163,8 +162,8 @@ spawn_kill(struct spawn *spawn)
 void
 spawn_distrust(struct spawn *spawn)
 {
-	log_error("%s sent an invalid message, killing it",
-	    proc_name(spawn->proc));
+	log_error(
+	    "%s sent an invalid message, killing it", proc_name(spawn->proc));
 	spawn_kill(spawn);
 }
 
@@ -182,11 +181,11 @@ spawn_reap(struct spawn *spawn, pid_t pid, int status)
 	if (spawn->stopped)
 		return true;
 	if (WIFSIGNALED(status))
-		log_error("%s killed by signal %d (%s)", name,
-		    WTERMSIG(status), strsignal(WTERMSIG(status)));
+		log_error("%s killed by signal %d (%s)", name, WTERMSIG(status),
+		    strsignal(WTERMSIG(status)));
 	else
-		log_error("%s exited with status %d", name,
-		    WEXITSTATUS(status));
+		log_error(
+		    "%s exited with status %d", name, WEXITSTATUS(status));
 	spawn->ops->gone(spawn);
 	spawn_schedule(spawn);
 	return true;

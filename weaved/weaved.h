@@ -11,12 +11,12 @@
 #include "common/addr.h"
 #include "common/ctl.h"
 
-#define WEAVED_VERSION		VERSION	/* by the Makefile */
-#define WEAVED_USER		"_weaved"
-#define WEAVED_UID_FALLBACK	64783
+#define WEAVED_VERSION VERSION /* by the Makefile */
+#define WEAVED_USER "_weaved"
+#define WEAVED_UID_FALLBACK 64783
 
-#define PROC_PIPE_FD		3	/* a child's pipe to the parent */
-#define EMPTY_ROOT		"/run/weaved/empty"
+#define PROC_PIPE_FD 3 /* a child's pipe to the parent */
+#define EMPTY_ROOT "/run/weaved/empty"
 
 enum proc_id {
 	PROC_PARENT,
@@ -32,186 +32,186 @@ enum proc_id {
  */
 enum imsg_type {
 	/* any child to parent */
-	IMSG_LOG = 1,		/* uint32 level, then text, no NUL */
-	IMSG_READY,		/* struct imsg_ready */
+	IMSG_LOG = 1, /* uint32 level, then text, no NUL */
+	IMSG_READY, /* struct imsg_ready */
 
 	/* parent to any child */
-	IMSG_START,		/* struct imsg_start: the first of all */
-	IMSG_PIPE,		/* struct imsg_pipe, fd: a pipe to that child */
-	IMSG_LOG_LEVEL,		/* struct imsg_log_level */
+	IMSG_START, /* struct imsg_start: the first of all */
+	IMSG_PIPE, /* struct imsg_pipe, fd: a pipe to that child */
+	IMSG_LOG_LEVEL, /* struct imsg_log_level */
 
 	/* parent to engine */
-	IMSG_CONF,		/* struct imsg_conf: begins a configuration */
-	IMSG_CONF_SUBNET,	/* struct imsg_subnet */
-	IMSG_CONF_END,		/* empty: swap it in */
-	IMSG_SOCKETS_TCP,	/* empty, fd: listening socket */
-	IMSG_SOCKETS_DF,	/* empty, fd: UDP, all input, DF */
-	IMSG_SOCKETS_NODF,	/* empty, fd: UDP, no DF */
-	IMSG_SOCKETS_TAP,	/* empty, fd */
-	IMSG_TARGET_ADD,	/* struct imsg_target */
-	IMSG_TARGET_REMOVE,	/* struct imsg_target_id */
-	IMSG_REDIAL,		/* struct imsg_neighbour */
-	IMSG_DIALLED,		/* struct imsg_dialled, fd: connected */
-	IMSG_DIAL_FAILED,	/* struct imsg_dialled with error, no fd */
-	IMSG_RESOLVED,		/* struct imsg_resolved, also resolver to parent */
-	IMSG_KX2_STARTED,	/* struct imsg_kx2_started */
-	IMSG_KX2_FINISHED,	/* struct imsg_kx2_finished */
-	IMSG_PROCESS,		/* struct ctl_process, hdr.id: enum proc_id */
+	IMSG_CONF, /* struct imsg_conf: begins a configuration */
+	IMSG_CONF_SUBNET, /* struct imsg_subnet */
+	IMSG_CONF_END, /* empty: swap it in */
+	IMSG_SOCKETS_TCP, /* empty, fd: listening socket */
+	IMSG_SOCKETS_DF, /* empty, fd: UDP, all input, DF */
+	IMSG_SOCKETS_NODF, /* empty, fd: UDP, no DF */
+	IMSG_SOCKETS_TAP, /* empty, fd */
+	IMSG_TARGET_ADD, /* struct imsg_target */
+	IMSG_TARGET_REMOVE, /* struct imsg_target_id */
+	IMSG_REDIAL, /* struct imsg_neighbour */
+	IMSG_DIALLED, /* struct imsg_dialled, fd: connected */
+	IMSG_DIAL_FAILED, /* struct imsg_dialled with error, no fd */
+	IMSG_RESOLVED, /* struct imsg_resolved, also resolver to parent */
+	IMSG_KX2_STARTED, /* struct imsg_kx2_started */
+	IMSG_KX2_FINISHED, /* struct imsg_kx2_finished */
+	IMSG_PROCESS, /* struct ctl_process, hdr.id: enum proc_id */
 
 	/* engine or control to parent */
-	IMSG_DISTRUST,		/* struct imsg_pipe: that child sent nonsense */
+	IMSG_DISTRUST, /* struct imsg_pipe: that child sent nonsense */
 
 	/* engine to parent */
-	IMSG_DIAL,		/* struct imsg_dial */
-	IMSG_RESOLVE,		/* struct imsg_resolve, also parent to resolver */
-	IMSG_NEIGHBOUR,		/* struct imsg_neighbour */
-	IMSG_KX2_START,		/* struct imsg_kx2_start */
-	IMSG_KX2_FINISH,	/* struct imsg_kx2_finish */
-	IMSG_KX2_CANCEL,	/* struct imsg_kx2_cancel */
+	IMSG_DIAL, /* struct imsg_dial */
+	IMSG_RESOLVE, /* struct imsg_resolve, also parent to resolver */
+	IMSG_NEIGHBOUR, /* struct imsg_neighbour */
+	IMSG_KX2_START, /* struct imsg_kx2_start */
+	IMSG_KX2_FINISH, /* struct imsg_kx2_finish */
+	IMSG_KX2_CANCEL, /* struct imsg_kx2_cancel */
 
 	/* parent to control */
-	IMSG_SOCKETS_CONTROL,	/* empty, fd: listening UNIX socket */
+	IMSG_SOCKETS_CONTROL, /* empty, fd: listening UNIX socket */
 
 	/* control to engine; hdr.id is the request, issued by control */
-	IMSG_SHOW,		/* struct ctl_show; answered by IMSG_ROW, IMSG_END */
-	IMSG_SHOW_CANCEL,	/* empty: the client went away */
+	IMSG_SHOW, /* struct ctl_show; answered by IMSG_ROW, IMSG_END */
+	IMSG_SHOW_CANCEL, /* empty: the client went away */
 
 	/* control to parent; answered by IMSG_END */
-	IMSG_CONNECT,		/* struct ctl_target */
-	IMSG_FORGET,		/* struct ctl_target */
-	IMSG_RELOAD,		/* empty */
-	IMSG_SET_LOG_LEVEL,	/* struct ctl_log_level */
+	IMSG_CONNECT, /* struct ctl_target */
+	IMSG_FORGET, /* struct ctl_target */
+	IMSG_RELOAD, /* empty */
+	IMSG_SET_LOG_LEVEL, /* struct ctl_log_level */
 
 	/* engine or parent to control; hdr.id as asked */
-	IMSG_ROW,		/* uint32 ctl type, then that structure */
-	IMSG_END,		/* struct ctl_end */
+	IMSG_ROW, /* uint32 ctl type, then that structure */
+	IMSG_END, /* struct ctl_end */
 
 	IMSG_TYPE_MAX
 };
 
 /* How a child is to confine itself. */
 struct imsg_start {
-	uint32_t	uid;
-	uint32_t	gid;
-	uint32_t	sandbox;	/* enum sandbox_policy */
-	uint32_t	log_level;	/* enum log_level */
+	uint32_t uid;
+	uint32_t gid;
+	uint32_t sandbox; /* enum sandbox_policy */
+	uint32_t log_level; /* enum log_level */
 };
 
 struct imsg_ready {
-	uint32_t	uid;
-	char		sandbox[CTL_TEXT_MAX];	/* what holds, for log and status */
+	uint32_t uid;
+	char sandbox[CTL_TEXT_MAX]; /* what holds, for log and status */
 };
 
 struct imsg_pipe {
-	uint32_t	proc;		/* enum proc_id of the other end */
+	uint32_t proc; /* enum proc_id of the other end */
 };
 
 struct imsg_log_level {
-	uint32_t	level;
+	uint32_t level;
 };
 
 struct imsg_conf {
-	uint64_t	name;
-	char		nickname[NICKNAME_MAX];
-	uint32_t	connection_limit;
-	uint32_t	mtu;
-	uint16_t	port;
-	uint8_t		encrypted;
-	uint8_t		listen_first;
-	uint8_t		discovery;
-	uint8_t		pad[3];
-	char		bridge[16];
-	char		tap[16];
-	char		password_source[CTL_TEXT_MAX];
-	char		warning[CTL_CAUSE_MAX];
+	uint64_t name;
+	char nickname[NICKNAME_MAX];
+	uint32_t connection_limit;
+	uint32_t mtu;
+	uint16_t port;
+	uint8_t encrypted;
+	uint8_t listen_first;
+	uint8_t discovery;
+	uint8_t pad[3];
+	char bridge[16];
+	char tap[16];
+	char password_source[CTL_TEXT_MAX];
+	char warning[CTL_CAUSE_MAX];
 };
 
 struct imsg_subnet {
-	uint32_t	addr;
-	uint32_t	len;
+	uint32_t addr;
+	uint32_t len;
 };
 
 struct imsg_target {
-	uint32_t	target;
-	char		text[CTL_TEXT_MAX];
+	uint32_t target;
+	char text[CTL_TEXT_MAX];
 };
 
 struct imsg_target_id {
-	uint32_t	target;
+	uint32_t target;
 };
 
 /* An established neighbour's address, for the engine after this one. */
 struct imsg_neighbour {
-	uint32_t	addr;
-	uint16_t	port;
-	uint8_t		up;
-	uint8_t		pad;
+	uint32_t addr;
+	uint16_t port;
+	uint8_t up;
+	uint8_t pad;
 };
 
 struct imsg_dial {
-	uint32_t	dial;		/* the engine's id for this attempt */
-	uint32_t	addr;
-	uint16_t	port;
-	uint16_t	pad;
+	uint32_t dial; /* the engine's id for this attempt */
+	uint32_t addr;
+	uint16_t port;
+	uint16_t pad;
 };
 
 struct imsg_dialled {
-	uint32_t	dial;
-	uint32_t	error;		/* errno, 0: connected, fd follows */
-	uint32_t	local_addr;
-	uint16_t	local_port;
-	uint16_t	pad;
+	uint32_t dial;
+	uint32_t error; /* errno, 0: connected, fd follows */
+	uint32_t local_addr;
+	uint16_t local_port;
+	uint16_t pad;
 };
 
 struct imsg_resolve {
-	uint32_t	target;
-	char		host[CTL_TEXT_MAX];
+	uint32_t target;
+	char host[CTL_TEXT_MAX];
 };
 
 struct imsg_resolved {
-	uint32_t	target;
-	uint32_t	naddrs;		/* at most 16 */
-	uint32_t	addrs[16];
-	char		error[128];	/* empty: done */
+	uint32_t target;
+	uint32_t naddrs; /* at most 16 */
+	uint32_t addrs[16];
+	char error[128]; /* empty: done */
 };
 
 struct imsg_kx2_start {
-	uint32_t	conn;
+	uint32_t conn;
 };
 
 struct imsg_kx2_started {
-	uint32_t	conn;
-	uint32_t	handle;
-	uint8_t		key[32];	/* our public key */
-	char		error[64];	/* empty: done */
+	uint32_t conn;
+	uint32_t handle;
+	uint8_t key[32]; /* our public key */
+	char error[64]; /* empty: done */
 };
 
-#define KX2_FRAME_MAX	1040		/* sealed features: 1024 and the tag */
+#define KX2_FRAME_MAX 1040 /* sealed features: 1024 and the tag */
 
 struct imsg_kx2_finish {
-	uint32_t	conn;
-	uint32_t	handle;
-	uint8_t		key[32];	/* the peer's public key */
-	uint8_t		outbound;	/* we dialled */
-	uint8_t		has_frame;	/* listening first */
-	uint16_t	frame_len;
-	uint8_t		frame[KX2_FRAME_MAX];
+	uint32_t conn;
+	uint32_t handle;
+	uint8_t key[32]; /* the peer's public key */
+	uint8_t outbound; /* we dialled */
+	uint8_t has_frame; /* listening first */
+	uint16_t frame_len;
+	uint8_t frame[KX2_FRAME_MAX];
 };
 
 struct imsg_kx2_finished {
-	uint32_t	conn;
-	uint8_t		key[32];	/* the session key */
-	char		error[64];	/* empty: done */
+	uint32_t conn;
+	uint8_t key[32]; /* the session key */
+	char error[64]; /* empty: done */
 };
 
 struct imsg_kx2_cancel {
-	uint32_t	handle;
+	uint32_t handle;
 };
 
 _Static_assert(sizeof(struct imsg_dial) == 12, "no padding");
 _Static_assert(sizeof(struct imsg_dialled) == 16, "no padding");
 _Static_assert(sizeof(struct imsg_neighbour) == 8, "no padding");
-_Static_assert(sizeof(struct imsg_kx2_finish) == 44 + KX2_FRAME_MAX,
-    "no padding");
+_Static_assert(
+    sizeof(struct imsg_kx2_finish) == 44 + KX2_FRAME_MAX, "no padding");
 
 #endif

@@ -24,13 +24,13 @@ handle(void *arg, struct imsg *imsg)
 }
 
 static const struct dispatch_entry table[] = {
-	{ IMSG_LOG, 4, 1028, false, handle },
-	DISPATCH(IMSG_READY, struct imsg_ready, handle),
-	DISPATCH_EMPTY(IMSG_RELOAD, handle),
-	DISPATCH(IMSG_DIAL, struct imsg_dial, handle),
-	DISPATCH_FD(IMSG_SOCKETS_TCP, handle),
-	DISPATCH_WITH_FD(IMSG_PIPE, struct imsg_pipe, handle),
-	DISPATCH(IMSG_KX2_FINISH, struct imsg_kx2_finish, handle),
+    {IMSG_LOG, 4, 1028, false, handle},
+    DISPATCH(IMSG_READY, struct imsg_ready, handle),
+    DISPATCH_EMPTY(IMSG_RELOAD, handle),
+    DISPATCH(IMSG_DIAL, struct imsg_dial, handle),
+    DISPATCH_FD(IMSG_SOCKETS_TCP, handle),
+    DISPATCH_WITH_FD(IMSG_PIPE, struct imsg_pipe, handle),
+    DISPATCH(IMSG_KX2_FINISH, struct imsg_kx2_finish, handle),
 };
 
 /* The first byte says how many descriptors come along. */
@@ -38,12 +38,12 @@ static void
 send_bytes(int to, const uint8_t *data, size_t size)
 {
 	union {
-		struct cmsghdr	align;
-		uint8_t		space[CMSG_SPACE(sizeof(int) * 7)];
-	} control = { 0 };
+		struct cmsghdr align;
+		uint8_t space[CMSG_SPACE(sizeof(int) * 7)];
+	} control = {0};
 	size_t nfds = size > 0 ? data[0] % 8 : 0;
-	struct iovec iov = { (void *)(uintptr_t)data, size };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+	struct iovec iov = {(void *)(uintptr_t)data, size};
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
 	int fds[7];
 
 	for (size_t i = 0; i < nfds; i++)
@@ -83,8 +83,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		int got;
 
 		while ((got = imsg_get(buf, &imsg)) == 1) {
-			entry = dispatch_check(table,
-			    sizeof(table) / sizeof(table[0]), &imsg);
+			entry = dispatch_check(
+			    table, sizeof(table) / sizeof(table[0]), &imsg);
 			if (entry != NULL)
 				entry->handler(&sum, &imsg);
 			imsg_free(&imsg);

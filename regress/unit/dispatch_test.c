@@ -6,15 +6,15 @@
 
 #include "weaved/dispatch.h"
 
-#define TYPE_FIXED	1
-#define TYPE_RANGE	2
-#define TYPE_FD		3
+#define TYPE_FIXED 1
+#define TYPE_RANGE 2
+#define TYPE_FD 3
 
 struct seen {
-	struct event_base	*base;
-	int			 handled;
-	int			 ended;		/* enum pipe_end, -1: not */
-	struct pipe		*free_me;	/* by the handler */
+	struct event_base *base;
+	int handled;
+	int ended; /* enum pipe_end, -1: not */
+	struct pipe *free_me; /* by the handler */
 };
 
 static void
@@ -40,9 +40,9 @@ ended(void *arg, enum pipe_end end)
 }
 
 static const struct dispatch_entry table[] = {
-	{ TYPE_FIXED, 4, 4, false, handle },
-	{ TYPE_RANGE, 2, 8, false, handle },
-	{ TYPE_FD, 0, 0, true, handle },
+    {TYPE_FIXED, 4, 4, false, handle},
+    {TYPE_RANGE, 2, 8, false, handle},
+    {TYPE_FD, 0, 0, true, handle},
 };
 
 /* Sends one message and the end of file; what did the other end make of it? */
@@ -50,7 +50,7 @@ static struct seen
 deliver(uint32_t type, size_t len, bool with_fd)
 {
 	static const uint8_t data[64];
-	struct seen seen = { .ended = -1 };
+	struct seen seen = {.ended = -1};
 	struct imsgbuf *sender;
 	struct pipe *pipe;
 	int pair[2];
@@ -60,8 +60,9 @@ deliver(uint32_t type, size_t len, bool with_fd)
 	ATF_REQUIRE((sender = imsgbuf_new(pair[0])) != NULL);
 	pipe = pipe_new(seen.base, pair[1], table, 3, ended, &seen);
 	ATF_REQUIRE(pipe != NULL);
-	ATF_REQUIRE(imsg_compose(sender, type, 0,
-	    with_fd ? open("/dev/null", O_RDONLY) : -1, data, len) == 0);
+	ATF_REQUIRE(
+	    imsg_compose(sender, type, 0,
+		with_fd ? open("/dev/null", O_RDONLY) : -1, data, len) == 0);
 	ATF_REQUIRE(imsgbuf_write(sender) == 0);
 	imsgbuf_free(sender);
 	event_base_dispatch(seen.base);
@@ -75,8 +76,8 @@ check(uint32_t type, size_t len, bool with_fd, bool accepted)
 {
 	struct seen seen = deliver(type, len, with_fd);
 
-	ATF_CHECK_EQ_MSG(seen.handled, accepted, "type %u len %zu fd %d",
-	    type, len, with_fd);
+	ATF_CHECK_EQ_MSG(seen.handled, accepted, "type %u len %zu fd %d", type,
+	    len, with_fd);
 	ATF_CHECK_EQ_MSG(seen.ended, accepted ? PIPE_EOF : PIPE_BROKEN,
 	    "type %u len %zu fd %d", type, len, with_fd);
 }
@@ -114,7 +115,7 @@ ATF_TC_WITHOUT_HEAD(handler_frees_pipe);
 ATF_TC_BODY(handler_frees_pipe, tc)
 {
 	static const uint8_t data[4];
-	struct seen seen = { .ended = -1 };
+	struct seen seen = {.ended = -1};
 	struct imsgbuf *sender;
 	int pair[2];
 
@@ -125,7 +126,7 @@ ATF_TC_BODY(handler_frees_pipe, tc)
 	ATF_REQUIRE(seen.free_me != NULL);
 	for (int i = 0; i < 3; i++)
 		ATF_REQUIRE(imsg_compose(sender, TYPE_FIXED, 0, -1, data,
-		    sizeof(data)) == 0);
+				sizeof(data)) == 0);
 	ATF_REQUIRE(imsgbuf_write(sender) == 0);
 	event_base_dispatch(seen.base);
 	ATF_CHECK_EQ(seen.handled, 1);
@@ -138,7 +139,7 @@ ATF_TC_BODY(handler_frees_pipe, tc)
 ATF_TC_WITHOUT_HEAD(full_queue);
 ATF_TC_BODY(full_queue, tc)
 {
-	struct seen seen = { .ended = -1 };
+	struct seen seen = {.ended = -1};
 	static const uint8_t data[1024];
 	struct pipe *pipe;
 	int pair[2];

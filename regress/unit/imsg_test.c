@@ -9,9 +9,9 @@
 #include "common/imsg.h"
 
 struct ends {
-	struct imsgbuf	*a;
-	struct imsgbuf	*b;
-	int		 raw;	/* b's descriptor */
+	struct imsgbuf *a;
+	struct imsgbuf *b;
+	int raw; /* b's descriptor */
 };
 
 static struct ends
@@ -53,8 +53,8 @@ ATF_TC_BODY(order_and_content, tc)
 	struct imsg imsg;
 
 	for (uint32_t i = 0; i < 100; i++)
-		ATF_REQUIRE(imsg_compose(ends.a, i + 1, i * 7, -1, &i,
-		    sizeof(i)) == 0);
+		ATF_REQUIRE(
+		    imsg_compose(ends.a, i + 1, i * 7, -1, &i, sizeof(i)) == 0);
 	ATF_REQUIRE(imsgbuf_write(ends.a) == 0);
 	for (uint32_t i = 0; i < 100; i++) {
 		ATF_REQUIRE(next(ends.b, &imsg) == 1);
@@ -83,8 +83,8 @@ ATF_TC_BODY(descriptors, tc)
 		close(p[1]);
 		if (i % 3 == 0)
 			close(p[0]);
-		ATF_REQUIRE(imsg_compose(ends.a, i, 0,
-		    i % 3 == 0 ? -1 : p[0], &i, sizeof(i)) == 0);
+		ATF_REQUIRE(imsg_compose(ends.a, i, 0, i % 3 == 0 ? -1 : p[0],
+				&i, sizeof(i)) == 0);
 	}
 	for (uint32_t i = 0; i < 40; i++) {
 		ATF_REQUIRE(imsgbuf_write(ends.a) == 0);
@@ -108,8 +108,8 @@ ATF_TC_BODY(consumed_bytes_are_wiped, tc)
 	const char *where;
 	struct imsg imsg;
 
-	ATF_REQUIRE(imsg_compose(ends.a, 1, 0, -1, secret, sizeof(secret)) ==
-	    0);
+	ATF_REQUIRE(
+	    imsg_compose(ends.a, 1, 0, -1, secret, sizeof(secret)) == 0);
 	ATF_REQUIRE(imsgbuf_write(ends.a) == 0);
 	ATF_REQUIRE(next(ends.b, &imsg) == 1);
 	where = imsg.data;
@@ -124,20 +124,18 @@ ATF_TC_WITHOUT_HEAD(bad_headers);
 ATF_TC_BODY(bad_headers, tc)
 {
 	static const struct imsg_hdr bad[] = {
-		{ 1, 0, 0, 0 },			/* no room for itself */
-		{ 1, 15, 0, 0 },
-		{ 1, IMSG_MAX + 1, 0, 0 },
-		{ 1, UINT32_MAX, 0, 0 },
-		{ 1, 16, 0, 2 },		/* unknown flag */
-		{ 1, 16, 0, IMSG_HASFD },	/* but none came */
+	    {1, 0, 0, 0}, /* no room for itself */
+	    {1, 15, 0, 0}, {1, IMSG_MAX + 1, 0, 0}, {1, UINT32_MAX, 0, 0},
+	    {1, 16, 0, 2}, /* unknown flag */
+	    {1, 16, 0, IMSG_HASFD}, /* but none came */
 	};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		struct ends ends = ends_new();
 		struct imsg imsg;
 
-		ATF_REQUIRE(write(ends.raw, &bad[i], sizeof(bad[i])) ==
-		    sizeof(bad[i]));
+		ATF_REQUIRE(
+		    write(ends.raw, &bad[i], sizeof(bad[i])) == sizeof(bad[i]));
 		ATF_CHECK_EQ(next(ends.b, &imsg), -1);
 		ATF_CHECK_EQ(errno, EPROTO);
 		ends_free(&ends);
@@ -151,8 +149,8 @@ ATF_TC_BODY(largest_and_too_large, tc)
 	struct ends ends = ends_new();
 	struct imsg imsg;
 
-	ATF_CHECK(imsg_compose(ends.a, 1, 0, -1, data, IMSG_DATA_MAX + 1) ==
-	    -1);
+	ATF_CHECK(
+	    imsg_compose(ends.a, 1, 0, -1, data, IMSG_DATA_MAX + 1) == -1);
 	ATF_CHECK_EQ(errno, EMSGSIZE);
 	ATF_REQUIRE(imsg_compose(ends.a, 1, 0, -1, data, IMSG_DATA_MAX) == 0);
 	ATF_REQUIRE(imsgbuf_write(ends.a) == 0);
@@ -203,7 +201,7 @@ ATF_TC_BODY(volume, tc)
 		while (sent < 3000 && sent - got < 200) {
 			memset(data, (int)sent, sizeof(data));
 			ATF_REQUIRE(imsg_compose(ends.a, 1, sent, -1, data,
-			    sent * 37 % sizeof(data)) == 0);
+					sent * 37 % sizeof(data)) == 0);
 			sent++;
 		}
 		ATF_REQUIRE(imsgbuf_write(ends.a) == 0);
@@ -212,8 +210,9 @@ ATF_TC_BODY(volume, tc)
 			ATF_REQUIRE_EQ(imsg.hdr.id, got);
 			ATF_REQUIRE_EQ(imsg.len, got * 37 % sizeof(data));
 			if (imsg.len > 0)
-				ATF_CHECK_EQ(((const uint8_t *)imsg.data)
-				    [imsg.len - 1], (uint8_t)got);
+				ATF_CHECK_EQ(
+				    ((const uint8_t *)imsg.data)[imsg.len - 1],
+				    (uint8_t)got);
 			got++;
 			imsg_free(&imsg);
 		}

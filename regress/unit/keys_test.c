@@ -32,9 +32,9 @@ keys_of(const char *text)
 
 /* The other side of a handshake: key pair, and the session both reach. */
 struct other {
-	uint8_t	secret[KEYS_LEN];
-	uint8_t	public_key[KEYS_LEN];
-	uint8_t	session[KEYS_LEN];
+	uint8_t secret[KEYS_LEN];
+	uint8_t public_key[KEYS_LEN];
+	uint8_t session[KEYS_LEN];
 };
 
 static struct other
@@ -45,8 +45,8 @@ other_new(const uint8_t *our_key, const char *text)
 
 	randombytes_buf(other.secret, sizeof(other.secret));
 	crypto_scalarmult_base(other.public_key, other.secret);
-	ATF_REQUIRE(keys_derive_session(other.secret, our_key, password,
-	    other.session));
+	ATF_REQUIRE(keys_derive_session(
+	    other.secret, our_key, password, other.session));
 	password_free(password);
 	return other;
 }
@@ -68,10 +68,10 @@ ATF_TC_BODY(session_keys, tc)
 		text = vectors_bytes(entry, "password_hex", &password->len);
 		memcpy(password->bytes, text, password->len);
 		expected = vectors_bytes(entry, "session_key", NULL);
-		ATF_CHECK(keys_derive_session(private_a, public_b, password,
-		    got));
-		ATF_CHECK_MSG(memcmp(got, expected, sizeof(got)) == 0,
-		    "password %zu", i);
+		ATF_CHECK(
+		    keys_derive_session(private_a, public_b, password, got));
+		ATF_CHECK_MSG(
+		    memcmp(got, expected, sizeof(got)) == 0, "password %zu", i);
 		password_free(password);
 		free(expected);
 		free(text);
@@ -100,7 +100,7 @@ ATF_TC_BODY(low_order_keys, tc)
 		struct keys *keys = keys_of("s3cr3t");
 		uint8_t *point = vectors_hex(points[i], NULL);
 		uint8_t ours[KEYS_LEN], session[KEYS_LEN];
-		struct keys_peer peer = { .key = point, .outbound = true };
+		struct keys_peer peer = {.key = point, .outbound = true};
 		const char *error;
 		uint32_t handle;
 
@@ -119,7 +119,7 @@ ATF_TC_BODY(both_sides_agree, tc)
 {
 	struct keys *keys = keys_of("s3cr3t");
 	uint8_t ours[KEYS_LEN], session[KEYS_LEN];
-	struct keys_peer peer = { 0 };
+	struct keys_peer peer = {0};
 	struct other other;
 	uint32_t handle;
 
@@ -136,7 +136,7 @@ ATF_TC_BODY(handle_is_single_use, tc)
 {
 	struct keys *keys = keys_of("s3cr3t");
 	uint8_t ours[KEYS_LEN], session[KEYS_LEN];
-	struct keys_peer peer = { 0 };
+	struct keys_peer peer = {0};
 	struct other other;
 	uint32_t handle;
 
@@ -159,7 +159,7 @@ ATF_TC_BODY(handle_expires, tc)
 {
 	struct keys *keys = keys_of("s3cr3t");
 	uint8_t ours[KEYS_LEN], session[KEYS_LEN];
-	struct keys_peer peer = { 0 };
+	struct keys_peer peer = {0};
 	struct other other;
 	uint32_t handle;
 
@@ -167,7 +167,7 @@ ATF_TC_BODY(handle_expires, tc)
 	other = other_new(ours, "s3cr3t");
 	peer.key = other.public_key;
 	ATF_CHECK(keys_finish(keys, 1000 + KEYS_HANDLE_MS + 1, handle, &peer,
-	    session) != NULL);
+		      session) != NULL);
 	ATF_CHECK(sodium_is_zero(session, sizeof(session)));
 	keys_free(keys);
 }
@@ -198,26 +198,26 @@ ATF_TC_WITHOUT_HEAD(listen_first);
 ATF_TC_BODY(listen_first, tc)
 {
 	static const uint8_t text[] = "the features map";
-	uint8_t nonce[crypto_secretbox_NONCEBYTES] = { 0 };
+	uint8_t nonce[crypto_secretbox_NONCEBYTES] = {0};
 	uint8_t frame[sizeof(text) + crypto_secretbox_MACBYTES];
 	static const struct {
-		const char	*password;	/* of the peer */
-		bool		 outbound;	/* we dialled */
-		uint8_t		 polarity;	/* of the peer's nonce */
-		bool		 opens;
+		const char *password; /* of the peer */
+		bool outbound; /* we dialled */
+		uint8_t polarity; /* of the peer's nonce */
+		bool opens;
 	} cases[] = {
-		{ "s3cr3t", true, 0x40, true },
-		{ "s3cr3t", false, 0xc0, true },
-		{ "s3cr3t", true, 0xc0, false },	/* reflected */
-		{ "s3cr3t", false, 0x40, false },
-		{ "other", true, 0x40, false },
-		{ "other", false, 0xc0, false },
+	    {"s3cr3t", true, 0x40, true},
+	    {"s3cr3t", false, 0xc0, true},
+	    {"s3cr3t", true, 0xc0, false}, /* reflected */
+	    {"s3cr3t", false, 0x40, false},
+	    {"other", true, 0x40, false},
+	    {"other", false, 0xc0, false},
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct keys *keys = keys_of("s3cr3t");
 		uint8_t ours[KEYS_LEN], session[KEYS_LEN];
-		struct keys_peer peer = { 0 };
+		struct keys_peer peer = {0};
 		struct other other;
 		const char *error;
 		uint32_t handle;
@@ -225,8 +225,8 @@ ATF_TC_BODY(listen_first, tc)
 		ATF_REQUIRE(keys_start(keys, 0, &handle, ours) == NULL);
 		other = other_new(ours, cases[i].password);
 		nonce[0] = cases[i].polarity;
-		crypto_secretbox_easy(frame, text, sizeof(text), nonce,
-		    other.session);
+		crypto_secretbox_easy(
+		    frame, text, sizeof(text), nonce, other.session);
 		peer.key = other.public_key;
 		peer.outbound = cases[i].outbound;
 		peer.frame = frame;
@@ -245,12 +245,12 @@ ATF_TC_WITHOUT_HEAD(listen_first_bad_lengths);
 ATF_TC_BODY(listen_first_bad_lengths, tc)
 {
 	static uint8_t frame[KX2_FRAME_MAX + 1];
-	static const size_t lengths[] = { 0, 1, 15, KX2_FRAME_MAX + 1 };
+	static const size_t lengths[] = {0, 1, 15, KX2_FRAME_MAX + 1};
 
 	for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
 		struct keys *keys = keys_of("s3cr3t");
 		uint8_t ours[KEYS_LEN], session[KEYS_LEN];
-		struct keys_peer peer = { 0 };
+		struct keys_peer peer = {0};
 		struct other other;
 		uint32_t handle;
 
@@ -259,8 +259,7 @@ ATF_TC_BODY(listen_first_bad_lengths, tc)
 		peer.key = other.public_key;
 		peer.frame = frame;
 		peer.frame_len = lengths[i];
-		ATF_CHECK(keys_finish(keys, 0, handle, &peer, session) !=
-		    NULL);
+		ATF_CHECK(keys_finish(keys, 0, handle, &peer, session) != NULL);
 		ATF_CHECK(sodium_is_zero(session, sizeof(session)));
 		keys_free(keys);
 	}

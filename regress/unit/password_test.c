@@ -25,8 +25,8 @@ make_file(const char *name, const void *bytes, size_t len, mode_t mode)
 static struct password *
 load(char *file, bool option, char *source, char *error)
 {
-	struct conf conf = { .password_file = file,
-		.password_file_option = option };
+	struct conf conf = {
+	    .password_file = file, .password_file_option = option};
 
 	ATF_REQUIRE(sodium_init() >= 0);
 	return password_load(&conf, source, error);
@@ -158,15 +158,15 @@ ATF_TC_WITHOUT_HEAD(strength);
 ATF_TC_BODY(strength, tc)
 {
 	static const struct {
-		const char	*text;
-		bool		 weak;
+		const char *text;
+		bool weak;
 	} cases[] = {
-		{ "password", true },
-		{ "correct horse", true },
-		{ "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", true },
-		{ "12345678901234567890", true },
-		{ "Zr8#qLw2!vTn6pXc", false },
-		{ "f3a91c77d0be42865e0d7b1c9aa4f211", false },
+	    {"password", true},
+	    {"correct horse", true},
+	    {"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", true},
+	    {"12345678901234567890", true},
+	    {"Zr8#qLw2!vTn6pXc", false},
+	    {"f3a91c77d0be42865e0d7b1c9aa4f211", false},
 	};
 	struct password *password;
 

@@ -59,7 +59,7 @@ ATF_TC_BODY(damaged_name_is_none, tc)
 ATF_TC_WITHOUT_HEAD(targets_are_kept);
 ATF_TC_BODY(targets_are_kept, tc)
 {
-	static const char *const texts[] = { "10.0.0.1", "host:7000" };
+	static const char *const texts[] = {"10.0.0.1", "host:7000"};
 	struct state *state = open_state();
 	char **targets;
 

@@ -15,12 +15,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CLIENTS_MAX		32
-#define CLIENTS_OTHERS_MAX	24	/* uid not 0: root always gets in */
-#define CLIENTS_REQUESTS_MAX	8	/* of one client, waiting */
-#define CLIENTS_HELLO_MS	5000	/* to say hello */
-#define CLIENTS_STALL_MS	30000	/* to take what waits for it */
-#define CLIENTS_OUT_MAX		(4u << 20) /* bytes waiting for one client */
+#define CLIENTS_MAX 32
+#define CLIENTS_OTHERS_MAX 24 /* uid not 0: root always gets in */
+#define CLIENTS_REQUESTS_MAX 8 /* of one client, waiting */
+#define CLIENTS_HELLO_MS 5000 /* to say hello */
+#define CLIENTS_STALL_MS 30000 /* to take what waits for it */
+#define CLIENTS_OUT_MAX (4u << 20) /* bytes waiting for one client */
 
 struct clients;
 
@@ -31,40 +31,34 @@ enum clients_server {
 
 struct clients_ops {
 	/* Watch fd of the client in this slot; false, false: stop. */
-	void	(*watch)(void *arg, unsigned slot, int fd, bool read,
-		    bool write);
+	void (*watch)(void *arg, unsigned slot, int fd, bool read, bool write);
 	/* Sends an imsg of weaved.h. False: nobody is there. */
-	bool	(*ask)(void *arg, enum clients_server server, uint32_t type,
-		    uint32_t id, const void *data, size_t len);
+	bool (*ask)(void *arg, enum clients_server server, uint32_t type,
+	    uint32_t id, const void *data, size_t len);
 };
 
 /* NULL without memory. */
-struct clients	*clients_new(const struct clients_ops *ops, void *arg);
-void		 clients_free(struct clients *clients);
+struct clients *clients_new(const struct clients_ops *ops, void *arg);
+void clients_free(struct clients *clients);
 
 /* No slot is free: do not accept. */
-bool		 clients_full(const struct clients *clients);
+bool clients_full(const struct clients *clients);
 /* Takes over fd; a client too many is closed. uid: from SO_PEERCRED. */
-void		 clients_accepted(struct clients *clients, int fd, uid_t uid,
-		    uint64_t now);
-void		 clients_readable(struct clients *clients, unsigned slot,
-		    uint64_t now);
-void		 clients_writable(struct clients *clients, unsigned slot,
-		    uint64_t now);
+void clients_accepted(struct clients *clients, int fd, uid_t uid, uint64_t now);
+void clients_readable(struct clients *clients, unsigned slot, uint64_t now);
+void clients_writable(struct clients *clients, unsigned slot, uint64_t now);
 /* Drops who is late; returns when to call again, UINT64_MAX: never. */
-uint64_t	 clients_tick(struct clients *clients, uint64_t now);
+uint64_t clients_tick(struct clients *clients, uint64_t now);
 
 /*
  * From engine and parent. An answer to nobody (cancelled) is dropped. False:
  * the message is malformed and its sender no longer to be trusted.
  */
-bool		 clients_row(struct clients *clients,
-		    enum clients_server server, uint32_t id, const void *data,
-		    size_t len, uint64_t now);
-bool		 clients_end(struct clients *clients,
-		    enum clients_server server, uint32_t id, const void *data,
-		    size_t len, uint64_t now);
+bool clients_row(struct clients *clients, enum clients_server server,
+    uint32_t id, const void *data, size_t len, uint64_t now);
+bool clients_end(struct clients *clients, enum clients_server server,
+    uint32_t id, const void *data, size_t len, uint64_t now);
 /* The engine went away or is a new one: what it was asked fails. */
-void		 clients_engine_gone(struct clients *clients, uint64_t now);
+void clients_engine_gone(struct clients *clients, uint64_t now);
 
 #endif

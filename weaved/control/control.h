@@ -5,6 +5,6 @@
 #ifndef CONTROL_CONTROL_H
 #define CONTROL_CONTROL_H
 
-void	control_main(void) __attribute__((noreturn));
+void control_main(void) __attribute__((noreturn));
 
 #endif

@@ -16,168 +16,163 @@
 #include "weaved/engine/mesh/mesh.h"
 #include "weaved/engine/overlay/overlay.h"
 
-#define OVERLAYS	"sleeve"	/* our list, in the order we prefer */
-#define ACCEPT_PAUSE_MS	50		/* when there are too many */
-#define ACCEPT_BATCH	16
-#define ROWS_PENDING	256		/* messages to control at a time */
-#define ROWS_MAX	(64 * 1024 * 1024) /* bytes of one answer that wait */
+#define OVERLAYS "sleeve" /* our list, in the order we prefer */
+#define ACCEPT_PAUSE_MS 50 /* when there are too many */
+#define ACCEPT_BATCH 16
+#define ROWS_PENDING 256 /* messages to control at a time */
+#define ROWS_MAX (64 * 1024 * 1024) /* bytes of one answer that wait */
 
 /* A connection's descriptor on the event loop. */
 struct engine_watch {
 	TAILQ_ENTRY(engine_watch) entry;
-	struct event		*event;
-	uint32_t		 conn;
-	int			 fd;
+	struct event *event;
+	uint32_t conn;
+	int fd;
 };
 
 static struct {
-	struct mesh		*mesh;
-	struct overlay		*overlay;
-	struct pipe		*control;
-	struct mesh_conf	 conf;
-	struct mesh_conf	 wanted;	/* until IMSG_CONF_END */
-	struct imsg_conf	 message;	/* for status */
-	struct ctl_process	 processes[PROC_MAX];
-	uint64_t		 started;	/* ms */
-	struct event		*timer;
-	struct event		*accept;
-	struct event		*accept_pause;
-	struct event		*udp;
-	struct event		*udp_write[2];
-	struct event		*tap;
-	struct event		*tap_write;
-	int			 tcp_fd;
-	int			 df_fd;
-	int			 nodf_fd;
-	int			 tap_fd;
+	struct mesh *mesh;
+	struct overlay *overlay;
+	struct pipe *control;
+	struct mesh_conf conf;
+	struct mesh_conf wanted; /* until IMSG_CONF_END */
+	struct imsg_conf message; /* for status */
+	struct ctl_process processes[PROC_MAX];
+	uint64_t started; /* ms */
+	struct event *timer;
+	struct event *accept;
+	struct event *accept_pause;
+	struct event *udp;
+	struct event *udp_write[2];
+	struct event *tap;
+	struct event *tap_write;
+	int tcp_fd;
+	int df_fd;
+	int nodf_fd;
+	int tap_fd;
 	TAILQ_HEAD(, engine_watch) watches;
-	uint32_t		 show_id;	/* request being answered */
-	struct evbuffer		*rows;		/* of it, when control is slow */
-	bool			 rows_lost;
-} engine = { .tcp_fd = -1, .df_fd = -1, .nodf_fd = -1, .tap_fd = -1 };
+	uint32_t show_id; /* request being answered */
+	struct evbuffer *rows; /* of it, when control is slow */
+	bool rows_lost;
+} engine = {.tcp_fd = -1, .df_fd = -1, .nodf_fd = -1, .tap_fd = -1};
 
-static void	engine_handle_pipe(void *, struct imsg *);
-static void	engine_handle_conf(void *, struct imsg *);
-static void	engine_handle_subnet(void *, struct imsg *);
-static void	engine_handle_conf_end(void *, struct imsg *);
-static void	engine_handle_tcp(void *, struct imsg *);
-static void	engine_handle_df(void *, struct imsg *);
-static void	engine_handle_nodf(void *, struct imsg *);
-static void	engine_handle_tap(void *, struct imsg *);
-static void	engine_handle_target_add(void *, struct imsg *);
-static void	engine_handle_target_remove(void *, struct imsg *);
-static void	engine_handle_redial(void *, struct imsg *);
-static void	engine_handle_dialled(void *, struct imsg *);
-static void	engine_handle_resolved(void *, struct imsg *);
-static void	engine_handle_kx2_started(void *, struct imsg *);
-static void	engine_handle_kx2_finished(void *, struct imsg *);
-static void	engine_handle_process(void *, struct imsg *);
-static void	engine_handle_show(void *, struct imsg *);
-static void	engine_handle_show_cancel(void *, struct imsg *);
+static void engine_handle_pipe(void *, struct imsg *);
+static void engine_handle_conf(void *, struct imsg *);
+static void engine_handle_subnet(void *, struct imsg *);
+static void engine_handle_conf_end(void *, struct imsg *);
+static void engine_handle_tcp(void *, struct imsg *);
+static void engine_handle_df(void *, struct imsg *);
+static void engine_handle_nodf(void *, struct imsg *);
+static void engine_handle_tap(void *, struct imsg *);
+static void engine_handle_target_add(void *, struct imsg *);
+static void engine_handle_target_remove(void *, struct imsg *);
+static void engine_handle_redial(void *, struct imsg *);
+static void engine_handle_dialled(void *, struct imsg *);
+static void engine_handle_resolved(void *, struct imsg *);
+static void engine_handle_kx2_started(void *, struct imsg *);
+static void engine_handle_kx2_finished(void *, struct imsg *);
+static void engine_handle_process(void *, struct imsg *);
+static void engine_handle_show(void *, struct imsg *);
+static void engine_handle_show_cancel(void *, struct imsg *);
 
 static const struct dispatch_entry parent_table[] = {
-	CHILD_DISPATCH,
-	DISPATCH_WITH_FD(IMSG_PIPE, struct imsg_pipe, engine_handle_pipe),
-	DISPATCH(IMSG_CONF, struct imsg_conf, engine_handle_conf),
-	DISPATCH(IMSG_CONF_SUBNET, struct imsg_subnet, engine_handle_subnet),
-	DISPATCH_EMPTY(IMSG_CONF_END, engine_handle_conf_end),
-	DISPATCH_FD(IMSG_SOCKETS_TCP, engine_handle_tcp),
-	DISPATCH_FD(IMSG_SOCKETS_DF, engine_handle_df),
-	DISPATCH_FD(IMSG_SOCKETS_NODF, engine_handle_nodf),
-	DISPATCH_FD(IMSG_SOCKETS_TAP, engine_handle_tap),
-	DISPATCH(IMSG_TARGET_ADD, struct imsg_target,
-	    engine_handle_target_add),
-	DISPATCH(IMSG_TARGET_REMOVE, struct imsg_target_id,
-	    engine_handle_target_remove),
-	DISPATCH(IMSG_REDIAL, struct imsg_neighbour, engine_handle_redial),
-	DISPATCH_WITH_FD(IMSG_DIALLED, struct imsg_dialled,
-	    engine_handle_dialled),
-	DISPATCH(IMSG_DIAL_FAILED, struct imsg_dialled,
-	    engine_handle_dialled),
-	DISPATCH(IMSG_RESOLVED, struct imsg_resolved, engine_handle_resolved),
-	DISPATCH(IMSG_KX2_STARTED, struct imsg_kx2_started,
-	    engine_handle_kx2_started),
-	DISPATCH(IMSG_KX2_FINISHED, struct imsg_kx2_finished,
-	    engine_handle_kx2_finished),
-	DISPATCH(IMSG_PROCESS, struct ctl_process, engine_handle_process),
+    CHILD_DISPATCH,
+    DISPATCH_WITH_FD(IMSG_PIPE, struct imsg_pipe, engine_handle_pipe),
+    DISPATCH(IMSG_CONF, struct imsg_conf, engine_handle_conf),
+    DISPATCH(IMSG_CONF_SUBNET, struct imsg_subnet, engine_handle_subnet),
+    DISPATCH_EMPTY(IMSG_CONF_END, engine_handle_conf_end),
+    DISPATCH_FD(IMSG_SOCKETS_TCP, engine_handle_tcp),
+    DISPATCH_FD(IMSG_SOCKETS_DF, engine_handle_df),
+    DISPATCH_FD(IMSG_SOCKETS_NODF, engine_handle_nodf),
+    DISPATCH_FD(IMSG_SOCKETS_TAP, engine_handle_tap),
+    DISPATCH(IMSG_TARGET_ADD, struct imsg_target, engine_handle_target_add),
+    DISPATCH(
+	IMSG_TARGET_REMOVE, struct imsg_target_id, engine_handle_target_remove),
+    DISPATCH(IMSG_REDIAL, struct imsg_neighbour, engine_handle_redial),
+    DISPATCH_WITH_FD(IMSG_DIALLED, struct imsg_dialled, engine_handle_dialled),
+    DISPATCH(IMSG_DIAL_FAILED, struct imsg_dialled, engine_handle_dialled),
+    DISPATCH(IMSG_RESOLVED, struct imsg_resolved, engine_handle_resolved),
+    DISPATCH(
+	IMSG_KX2_STARTED, struct imsg_kx2_started, engine_handle_kx2_started),
+    DISPATCH(IMSG_KX2_FINISHED, struct imsg_kx2_finished,
+	engine_handle_kx2_finished),
+    DISPATCH(IMSG_PROCESS, struct ctl_process, engine_handle_process),
 };
 
 static const struct dispatch_entry control_table[] = {
-	DISPATCH(IMSG_SHOW, struct ctl_show, engine_handle_show),
-	DISPATCH_EMPTY(IMSG_SHOW_CANCEL, engine_handle_show_cancel),
+    DISPATCH(IMSG_SHOW, struct ctl_show, engine_handle_show),
+    DISPATCH_EMPTY(IMSG_SHOW_CANCEL, engine_handle_show_cancel),
 };
 
-static void	mesh_op_watch(void *, uint32_t, int, bool, bool);
-static void	mesh_op_dial(void *, uint32_t, struct endpoint, bool);
-static void	mesh_op_resolve(void *, uint32_t, const char *);
-static void	mesh_op_kx_start(void *, uint32_t);
-static void	mesh_op_kx_finish(void *, uint32_t, uint32_t,
-		    const uint8_t [MESH_KEY_LEN], bool, const uint8_t *,
-		    size_t);
-static void	mesh_op_kx_cancel(void *, uint32_t, uint32_t);
-static void	mesh_op_neighbour(void *, struct endpoint, bool);
-static bool	mesh_op_prepare(void *, uint32_t, const struct mesh_link *,
-		    char *, size_t);
-static void	mesh_op_confirm(void *, uint32_t, uint64_t);
-static void	mesh_op_control(void *, uint32_t, uint8_t, const uint8_t *,
-		    size_t, uint64_t);
-static void	mesh_op_stop(void *, uint32_t);
-static void	mesh_op_describe(void *, uint32_t, struct ctl_connection *);
-static void	mesh_op_peer_gone(void *, uint64_t);
+static void mesh_op_watch(void *, uint32_t, int, bool, bool);
+static void mesh_op_dial(void *, uint32_t, struct endpoint, bool);
+static void mesh_op_resolve(void *, uint32_t, const char *);
+static void mesh_op_kx_start(void *, uint32_t);
+static void mesh_op_kx_finish(void *, uint32_t, uint32_t,
+    const uint8_t[MESH_KEY_LEN], bool, const uint8_t *, size_t);
+static void mesh_op_kx_cancel(void *, uint32_t, uint32_t);
+static void mesh_op_neighbour(void *, struct endpoint, bool);
+static bool mesh_op_prepare(
+    void *, uint32_t, const struct mesh_link *, char *, size_t);
+static void mesh_op_confirm(void *, uint32_t, uint64_t);
+static void mesh_op_control(
+    void *, uint32_t, uint8_t, const uint8_t *, size_t, uint64_t);
+static void mesh_op_stop(void *, uint32_t);
+static void mesh_op_describe(void *, uint32_t, struct ctl_connection *);
+static void mesh_op_peer_gone(void *, uint64_t);
 
 static const struct mesh_ops mesh_ops = {
-	.watch = mesh_op_watch,
-	.dial = mesh_op_dial,
-	.resolve = mesh_op_resolve,
-	.kx_start = mesh_op_kx_start,
-	.kx_finish = mesh_op_kx_finish,
-	.kx_cancel = mesh_op_kx_cancel,
-	.neighbour = mesh_op_neighbour,
-	.overlay_prepare = mesh_op_prepare,
-	.overlay_confirm = mesh_op_confirm,
-	.overlay_control = mesh_op_control,
-	.overlay_stop = mesh_op_stop,
-	.overlay_describe = mesh_op_describe,
-	.overlay_peer_gone = mesh_op_peer_gone,
+    .watch = mesh_op_watch,
+    .dial = mesh_op_dial,
+    .resolve = mesh_op_resolve,
+    .kx_start = mesh_op_kx_start,
+    .kx_finish = mesh_op_kx_finish,
+    .kx_cancel = mesh_op_kx_cancel,
+    .neighbour = mesh_op_neighbour,
+    .overlay_prepare = mesh_op_prepare,
+    .overlay_confirm = mesh_op_confirm,
+    .overlay_control = mesh_op_control,
+    .overlay_stop = mesh_op_stop,
+    .overlay_describe = mesh_op_describe,
+    .overlay_peer_gone = mesh_op_peer_gone,
 };
 
-static void	overlay_op_control(void *, uint32_t, uint8_t,
-		    const uint8_t *, size_t, uint64_t);
-static void	overlay_op_established(void *, uint32_t, uint64_t);
-static void	overlay_op_failed(void *, uint32_t, const char *, uint64_t);
-static bool	overlay_op_peer_known(void *, uint64_t);
-static uint64_t	overlay_op_next_hop(void *, uint64_t);
-static size_t	overlay_op_broadcast_hops(void *, uint64_t,
-		    const uint64_t **);
-static void	overlay_op_watch_write(void *, int, bool);
+static void overlay_op_control(
+    void *, uint32_t, uint8_t, const uint8_t *, size_t, uint64_t);
+static void overlay_op_established(void *, uint32_t, uint64_t);
+static void overlay_op_failed(void *, uint32_t, const char *, uint64_t);
+static bool overlay_op_peer_known(void *, uint64_t);
+static uint64_t overlay_op_next_hop(void *, uint64_t);
+static size_t overlay_op_broadcast_hops(void *, uint64_t, const uint64_t **);
+static void overlay_op_watch_write(void *, int, bool);
 
 static const struct overlay_ops overlay_ops = {
-	.control = overlay_op_control,
-	.established = overlay_op_established,
-	.failed = overlay_op_failed,
-	.peer_known = overlay_op_peer_known,
-	.next_hop = overlay_op_next_hop,
-	.broadcast_hops = overlay_op_broadcast_hops,
-	.watch_write = overlay_op_watch_write,
+    .control = overlay_op_control,
+    .established = overlay_op_established,
+    .failed = overlay_op_failed,
+    .peer_known = overlay_op_peer_known,
+    .next_hop = overlay_op_next_hop,
+    .broadcast_hops = overlay_op_broadcast_hops,
+    .watch_write = overlay_op_watch_write,
 };
 
-static void	engine_create(void);
-static void	engine_tick(void);
-static void	engine_timer(evutil_socket_t, short, void *);
-static void	engine_accept(evutil_socket_t, short, void *);
-static bool	engine_accept_one(uint64_t);
-static void	engine_pause_accepting(void);
-static void	engine_accept_again(evutil_socket_t, short, void *);
-static void	engine_connection(evutil_socket_t, short, void *);
-static void	engine_udp(evutil_socket_t, short, void *);
-static void	engine_udp_writable(evutil_socket_t, short, void *);
-static void	engine_tap(evutil_socket_t, short, void *);
+static void engine_create(void);
+static void engine_tick(void);
+static void engine_timer(evutil_socket_t, short, void *);
+static void engine_accept(evutil_socket_t, short, void *);
+static bool engine_accept_one(uint64_t);
+static void engine_pause_accepting(void);
+static void engine_accept_again(evutil_socket_t, short, void *);
+static void engine_connection(evutil_socket_t, short, void *);
+static void engine_udp(evutil_socket_t, short, void *);
+static void engine_udp_writable(evutil_socket_t, short, void *);
+static void engine_tap(evutil_socket_t, short, void *);
 static struct event *engine_event(int, short, event_callback_fn);
-static void	engine_control_ended(void *, enum pipe_end);
-static void	engine_emit(void *, uint32_t, const void *, size_t);
-static void	engine_reply(uint32_t, const void *, size_t);
-static void	engine_control_drained(void *);
-static void	engine_show_status(void);
+static void engine_control_ended(void *, enum pipe_end);
+static void engine_emit(void *, uint32_t, const void *, size_t);
+static void engine_reply(uint32_t, const void *, size_t);
+static void engine_control_drained(void *);
+static void engine_show_status(void);
 static struct event **engine_write_event(int);
 
 /*
@@ -216,8 +211,7 @@ engine_timer(evutil_socket_t fd, short what, void *arg)
 static struct event *
 engine_event(int fd, short what, event_callback_fn callback)
 {
-	struct event *event = event_new(child_base(), fd, what, callback,
-	    NULL);
+	struct event *event = event_new(child_base(), fd, what, callback, NULL);
 
 	if (event == NULL)
 		fatalx("no memory for an event");
@@ -228,15 +222,15 @@ engine_event(int fd, short what, event_callback_fn callback)
 static void
 engine_create(void)
 {
-	struct overlay_conf overlay_conf = { engine.conf.name,
-		engine.conf.port, engine.message.mtu };
+	struct overlay_conf overlay_conf = {
+	    engine.conf.name, engine.conf.port, engine.message.mtu};
 	uint64_t uid = 0, now = proc_now();
 
 	while (uid == 0)
 		randombytes_buf(&uid, sizeof(uid));
 	engine.started = now;
-	engine.mesh = mesh_new(&engine.conf, OVERLAYS, uid, &mesh_ops, NULL,
-	    now);
+	engine.mesh =
+	    mesh_new(&engine.conf, OVERLAYS, uid, &mesh_ops, NULL, now);
 	engine.overlay = overlay_new(&overlay_conf, &overlay_ops, NULL, now);
 	if (engine.mesh == NULL || engine.overlay == NULL)
 		fatalx("no memory for the mesh");
@@ -253,8 +247,8 @@ engine_handle_conf(void *arg, struct imsg *imsg)
 	memcpy(&engine.message, message, sizeof(engine.message));
 	memset(conf, 0, sizeof(*conf));
 	conf->name = engine.message.name;
-	strlcpy(conf->nickname, engine.message.nickname,
-	    sizeof(conf->nickname));
+	strlcpy(
+	    conf->nickname, engine.message.nickname, sizeof(conf->nickname));
 	conf->port = engine.message.port;
 	conf->encrypted = engine.message.encrypted;
 	conf->listen_first = engine.message.listen_first;
@@ -296,8 +290,8 @@ engine_handle_tcp(void *arg, struct imsg *imsg)
 	if (engine.mesh == NULL || engine.tcp_fd != -1)
 		fatalx("listening socket refused");
 	engine.tcp_fd = imsg_take_fd(imsg);
-	engine.accept = engine_event(engine.tcp_fd, EV_READ | EV_PERSIST,
-	    engine_accept);
+	engine.accept =
+	    engine_event(engine.tcp_fd, EV_READ | EV_PERSIST, engine_accept);
 	engine.accept_pause = engine_event(-1, 0, engine_accept_again);
 	event_add(engine.accept, NULL);
 }
@@ -309,10 +303,10 @@ engine_handle_df(void *arg, struct imsg *imsg)
 	if (engine.overlay == NULL || engine.df_fd != -1)
 		fatalx("UDP socket refused");
 	engine.df_fd = imsg_take_fd(imsg);
-	engine.udp = engine_event(engine.df_fd, EV_READ | EV_PERSIST,
-	    engine_udp);
-	engine.udp_write[0] = engine_event(engine.df_fd,
-	    EV_WRITE | EV_PERSIST, engine_udp_writable);
+	engine.udp =
+	    engine_event(engine.df_fd, EV_READ | EV_PERSIST, engine_udp);
+	engine.udp_write[0] = engine_event(
+	    engine.df_fd, EV_WRITE | EV_PERSIST, engine_udp_writable);
 }
 
 static void
@@ -322,8 +316,8 @@ engine_handle_nodf(void *arg, struct imsg *imsg)
 	if (engine.df_fd == -1 || engine.nodf_fd != -1)
 		fatalx("UDP socket refused");
 	engine.nodf_fd = imsg_take_fd(imsg);
-	engine.udp_write[1] = engine_event(engine.nodf_fd,
-	    EV_WRITE | EV_PERSIST, engine_udp_writable);
+	engine.udp_write[1] = engine_event(
+	    engine.nodf_fd, EV_WRITE | EV_PERSIST, engine_udp_writable);
 	overlay_set_udp(engine.overlay, engine.df_fd, engine.nodf_fd);
 	event_add(engine.udp, NULL);
 }
@@ -335,10 +329,10 @@ engine_handle_tap(void *arg, struct imsg *imsg)
 	if (engine.overlay == NULL || engine.tap_fd != -1)
 		fatalx("TAP refused");
 	engine.tap_fd = imsg_take_fd(imsg);
-	engine.tap = engine_event(engine.tap_fd, EV_READ | EV_PERSIST,
-	    engine_tap);
-	engine.tap_write = engine_event(engine.tap_fd, EV_WRITE | EV_PERSIST,
-	    engine_udp_writable);
+	engine.tap =
+	    engine_event(engine.tap_fd, EV_READ | EV_PERSIST, engine_tap);
+	engine.tap_write = engine_event(
+	    engine.tap_fd, EV_WRITE | EV_PERSIST, engine_udp_writable);
 	overlay_set_tap(engine.overlay, engine.tap_fd);
 	event_add(engine.tap, NULL);
 }
@@ -353,8 +347,8 @@ engine_handle_target_add(void *arg, struct imsg *imsg)
 	message.text[sizeof(message.text) - 1] = '\0';
 	if (engine.mesh == NULL)
 		fatalx("target before the configuration");
-	if (mesh_target_add(engine.mesh, message.target, message.text,
-	    proc_now()) == -1)
+	if (mesh_target_add(
+		engine.mesh, message.target, message.text, proc_now()) == -1)
 		log_warn("target %s not added", message.text);
 	engine_tick();
 }
@@ -381,8 +375,8 @@ engine_handle_redial(void *arg, struct imsg *imsg)
 	memcpy(&message, imsg->data, sizeof(message));
 	if (engine.mesh == NULL)
 		fatalx("neighbour before the configuration");
-	mesh_redial(engine.mesh,
-	    (struct endpoint){ message.addr, message.port }, proc_now());
+	mesh_redial(engine.mesh, (struct endpoint){message.addr, message.port},
+	    proc_now());
 	engine_tick();
 }
 
@@ -432,9 +426,8 @@ engine_handle_kx2_started(void *arg, struct imsg *imsg)
 	message.error[sizeof(message.error) - 1] = '\0';
 	if (engine.mesh == NULL)
 		fatalx("key exchange before the configuration");
-	mesh_kx_started(engine.mesh, message.conn, message.handle,
-	    message.key, message.error[0] == '\0' ? NULL : message.error,
-	    proc_now());
+	mesh_kx_started(engine.mesh, message.conn, message.handle, message.key,
+	    message.error[0] == '\0' ? NULL : message.error, proc_now());
 	engine_tick();
 }
 
@@ -515,7 +508,7 @@ engine_emit(void *arg, uint32_t type, const void *row, size_t len)
 static void
 engine_reply(uint32_t type, const void *data, size_t len)
 {
-	uint32_t header[3] = { (uint32_t)len, engine.show_id, type };
+	uint32_t header[3] = {(uint32_t)len, engine.show_id, type};
 
 	if (engine.control == NULL)
 		return;
@@ -542,10 +535,10 @@ engine_control_drained(void *arg)
 	(void)arg;
 	while (pipe_pending(engine.control) < ROWS_PENDING &&
 	    evbuffer_remove(engine.rows, header, sizeof(header)) ==
-	    sizeof(header)) {
+		sizeof(header)) {
 		evbuffer_remove(engine.rows, data, header[0]);
-		pipe_send(engine.control, header[2], header[1], -1, data,
-		    header[0]);
+		pipe_send(
+		    engine.control, header[2], header[1], -1, data, header[0]);
 	}
 }
 
@@ -553,7 +546,7 @@ static void
 engine_show_status(void)
 {
 	const struct imsg_conf *conf = &engine.message;
-	struct ctl_status status = { 0 };
+	struct ctl_status status = {0};
 
 	strlcpy(status.version, WEAVED_VERSION, sizeof(status.version));
 	mesh_show_status(engine.mesh, &status);
@@ -569,8 +562,8 @@ engine_show_status(void)
 		engine_emit(NULL, CTL_PROCESS, &engine.processes[i],
 		    sizeof(engine.processes[i]));
 	for (size_t i = 0; i < engine.conf.ntrusted; i++) {
-		struct ctl_subnet row = { engine.conf.trusted[i].addr,
-			engine.conf.trusted[i].len };
+		struct ctl_subnet row = {
+		    engine.conf.trusted[i].addr, engine.conf.trusted[i].len};
 
 		engine_emit(NULL, CTL_SUBNET, &row, sizeof(row));
 	}
@@ -579,7 +572,7 @@ engine_show_status(void)
 static void
 engine_handle_show(void *arg, struct imsg *imsg)
 {
-	struct ctl_end end = { 0 };
+	struct ctl_end end = {0};
 	struct ctl_show show;
 	uint64_t now = proc_now();
 
@@ -595,13 +588,12 @@ engine_handle_show(void *arg, struct imsg *imsg)
 		if (show.parts & CTL_SHOW_STATUS)
 			engine_show_status();
 		mesh_show(engine.mesh, show.parts, engine_emit, NULL, now);
-		overlay_show(engine.overlay, show.parts, engine_emit, NULL,
-		    now);
+		overlay_show(
+		    engine.overlay, show.parts, engine_emit, NULL, now);
 	}
 	if (engine.rows_lost) {
 		end.status = 1;
-		strlcpy(end.text, "the answer is too large",
-		    sizeof(end.text));
+		strlcpy(end.text, "the answer is too large", sizeof(end.text));
 	}
 	engine_reply(IMSG_END, &end, sizeof(end));
 }
@@ -632,7 +624,7 @@ engine_handle_show_cancel(void *arg, struct imsg *imsg)
 static void
 engine_pause_accepting(void)
 {
-	const struct timeval pause = { 0, ACCEPT_PAUSE_MS * 1000 };
+	const struct timeval pause = {0, ACCEPT_PAUSE_MS * 1000};
 
 	event_del(engine.accept);
 	evtimer_add(engine.accept_pause, &pause);
@@ -742,8 +734,8 @@ engine_tap(evutil_socket_t fd, short what, void *arg)
 static void
 mesh_op_watch(void *arg, uint32_t conn, int fd, bool read, bool write)
 {
-	short what = (short)((read ? EV_READ : 0) | (write ? EV_WRITE : 0) |
-	    EV_PERSIST);
+	short what =
+	    (short)((read ? EV_READ : 0) | (write ? EV_WRITE : 0) | EV_PERSIST);
 	struct engine_watch *watch;
 
 	(void)arg;
@@ -758,8 +750,8 @@ mesh_op_watch(void *arg, uint32_t conn, int fd, bool read, bool write)
 	if (!read && !write)
 		return;
 	if ((watch = calloc(1, sizeof(*watch))) == NULL ||
-	    (watch->event = event_new(child_base(), fd, what,
-	    engine_connection, watch)) == NULL)
+	    (watch->event = event_new(
+		 child_base(), fd, what, engine_connection, watch)) == NULL)
 		fatalx("no memory for a connection");
 	watch->conn = conn;
 	watch->fd = fd;
@@ -770,8 +762,8 @@ mesh_op_watch(void *arg, uint32_t conn, int fd, bool read, bool write)
 static void
 mesh_op_dial(void *arg, uint32_t dial, struct endpoint to, bool direct)
 {
-	struct imsg_dial message = { .dial = dial, .addr = to.addr,
-		.port = to.port };
+	struct imsg_dial message = {
+	    .dial = dial, .addr = to.addr, .port = to.port};
 
 	(void)arg;
 	(void)direct;
@@ -781,7 +773,7 @@ mesh_op_dial(void *arg, uint32_t dial, struct endpoint to, bool direct)
 static void
 mesh_op_resolve(void *arg, uint32_t target, const char *host)
 {
-	struct imsg_resolve message = { .target = target };
+	struct imsg_resolve message = {.target = target};
 
 	(void)arg;
 	strlcpy(message.host, host, sizeof(message.host));
@@ -791,7 +783,7 @@ mesh_op_resolve(void *arg, uint32_t target, const char *host)
 static void
 mesh_op_kx_start(void *arg, uint32_t conn)
 {
-	struct imsg_kx2_start message = { .conn = conn };
+	struct imsg_kx2_start message = {.conn = conn};
 
 	(void)arg;
 	child_send(IMSG_KX2_START, 0, &message, sizeof(message));
@@ -802,8 +794,8 @@ mesh_op_kx_finish(void *arg, uint32_t conn, uint32_t handle,
     const uint8_t key[MESH_KEY_LEN], bool outbound, const uint8_t *frame,
     size_t len)
 {
-	struct imsg_kx2_finish message = { .conn = conn, .handle = handle,
-		.outbound = outbound };
+	struct imsg_kx2_finish message = {
+	    .conn = conn, .handle = handle, .outbound = outbound};
 
 	(void)arg;
 	memcpy(message.key, key, sizeof(message.key));
@@ -818,7 +810,7 @@ mesh_op_kx_finish(void *arg, uint32_t conn, uint32_t handle,
 static void
 mesh_op_kx_cancel(void *arg, uint32_t conn, uint32_t handle)
 {
-	struct imsg_kx2_cancel message = { .handle = handle };
+	struct imsg_kx2_cancel message = {.handle = handle};
 
 	(void)arg;
 	(void)conn;
@@ -828,7 +820,7 @@ mesh_op_kx_cancel(void *arg, uint32_t conn, uint32_t handle)
 static void
 mesh_op_neighbour(void *arg, struct endpoint at, bool up)
 {
-	struct imsg_neighbour message = { at.addr, at.port, up, 0 };
+	struct imsg_neighbour message = {at.addr, at.port, up, 0};
 
 	(void)arg;
 	child_send(IMSG_NEIGHBOUR, 0, &message, sizeof(message));
@@ -879,8 +871,8 @@ mesh_op_peer_gone(void *arg, uint64_t peer)
 }
 
 static void
-overlay_op_control(void *arg, uint32_t conn, uint8_t tag,
-    const uint8_t *body, size_t len, uint64_t now)
+overlay_op_control(void *arg, uint32_t conn, uint8_t tag, const uint8_t *body,
+    size_t len, uint64_t now)
 {
 	(void)arg;
 	mesh_overlay_send(engine.mesh, conn, tag, body, len, now);

@@ -5,6 +5,6 @@
 #ifndef ENGINE_ENGINE_H
 #define ENGINE_ENGINE_H
 
-void	engine_main(void) __attribute__((noreturn));
+void engine_main(void) __attribute__((noreturn));
 
 #endif

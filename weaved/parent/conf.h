@@ -13,10 +13,10 @@
 #include "common/addr.h"
 #include "common/log.h"
 
-#define CONF_PATH		"/etc/weaved/weaved.conf"
-#define CONF_FILE_MAX		65536		/* bytes of a file */
-#define CONF_PEERS_MAX		1024
-#define CONF_ERROR_MAX		512
+#define CONF_PATH "/etc/weaved/weaved.conf"
+#define CONF_FILE_MAX 65536 /* bytes of a file */
+#define CONF_PEERS_MAX 1024
+#define CONF_ERROR_MAX 512
 
 enum conf_protocol {
 	CONF_PROTOCOL_WEAVE
@@ -34,64 +34,64 @@ enum conf_sandbox {
 };
 
 struct conf {
-	char		 mesh[64];		/* 1 to 63 printable bytes */
+	char mesh[64]; /* 1 to 63 printable bytes */
 	enum conf_protocol protocol;
-	uint64_t	 name;			/* PEERNAME_UNKNOWN: not given */
-	char		 nickname[NICKNAME_MAX];
-	uint32_t	 listen;		/* host order, 0: all addresses */
-	uint16_t	 port;			/* 1 to 65534: fastdp has port + 1 */
-	char		**peers;		/* "host[:port]", no duplicates */
-	size_t		 npeers;
-	bool		 discovery;
-	uint32_t	 connection_limit;	/* 0 (none) to 65535 */
+	uint64_t name; /* PEERNAME_UNKNOWN: not given */
+	char nickname[NICKNAME_MAX];
+	uint32_t listen; /* host order, 0: all addresses */
+	uint16_t port; /* 1 to 65534: fastdp has port + 1 */
+	char **peers; /* "host[:port]", no duplicates */
+	size_t npeers;
+	bool discovery;
+	uint32_t connection_limit; /* 0 (none) to 65535 */
 	enum conf_encryption encryption;
-	char		*password_file;		/* NULL: not given */
-	bool		 password_file_option;	/* by -o: comes before the environment */
-	struct subnet	 trusted[SUBNETS_MAX];
-	size_t		 ntrusted;
-	char		 bridge[16];	/* 1 to 11 bytes: its TAP is NAME-tap */
-	uint32_t	 mtu;			/* 576 to 65535 */
+	char *password_file; /* NULL: not given */
+	bool password_file_option; /* by -o: comes before the environment */
+	struct subnet trusted[SUBNETS_MAX];
+	size_t ntrusted;
+	char bridge[16]; /* 1 to 11 bytes: its TAP is NAME-tap */
+	uint32_t mtu; /* 576 to 65535 */
 	enum conf_sandbox sandbox;
-	char		*control_socket;	/* absolute, at most 107 bytes */
-	char		*state_directory;	/* absolute */
-	enum log_level	 log;
+	char *control_socket; /* absolute, at most 107 bytes */
+	char *state_directory; /* absolute */
+	enum log_level log;
 };
 
 /* Where configuration comes from; strings are the caller's. */
 struct conf_source {
-	const char	*file;		/* NULL: CONF_PATH, which may be missing */
-	const char	**options;	/* "key=value" of -o, in order */
-	size_t		 noptions;
-	const char	**peers;	/* of the command line, added to the list */
-	size_t		 npeers;
-	const char	*env_mtu;	/* WEAVE_MTU or NULL */
-	const char	*env_limit;	/* CONN_LIMIT or NULL */
-	const char	*env_peers;	/* KUBE_PEERS, by spaces or commas, or NULL */
+	const char *file; /* NULL: CONF_PATH, which may be missing */
+	const char **options; /* "key=value" of -o, in order */
+	size_t noptions;
+	const char **peers; /* of the command line, added to the list */
+	size_t npeers;
+	const char *env_mtu; /* WEAVE_MTU or NULL */
+	const char *env_limit; /* CONN_LIMIT or NULL */
+	const char *env_peers; /* KUBE_PEERS, by spaces or commas, or NULL */
 };
 
 /*
  * A new configuration, or NULL and one line in error: "FILE:LINE: what",
  * "-o KEY: what", "WEAVE_MTU: what".
  */
-struct conf	*conf_load(const struct conf_source *source,
-		    char error[CONF_ERROR_MAX]);
+struct conf *conf_load(
+    const struct conf_source *source, char error[CONF_ERROR_MAX]);
 /* The same with the len bytes at data as file, and no other source. */
-struct conf	*conf_parse_buffer(const char *file, const void *data,
-		    size_t len, char error[CONF_ERROR_MAX]);
-void		 conf_free(struct conf *conf);
+struct conf *conf_parse_buffer(
+    const char *file, const void *data, size_t len, char error[CONF_ERROR_MAX]);
+void conf_free(struct conf *conf);
 /* Canonical YAML with every key; conf_load() of it gives an equal conf. */
-int		 conf_print(const struct conf *conf, FILE *out);
+int conf_print(const struct conf *conf, FILE *out);
 /*
  * Checks a direct peer: host name, IPv4, each with optional port; refuses
  * IPv6 by name. False and one line in error.
  */
-bool		 conf_check_peer(const char *text, char error[CONF_ERROR_MAX]);
+bool conf_check_peer(const char *text, char error[CONF_ERROR_MAX]);
 /*
  * Reload: is every key that cannot change while running the same? Those are
  * mesh, protocol, name, listen, port, bridge, control-socket,
  * state-directory, sandbox, encryption. False: error names the first that differs.
  */
-bool		 conf_can_reload(const struct conf *running,
-		    const struct conf *wanted, char error[CONF_ERROR_MAX]);
+bool conf_can_reload(const struct conf *running, const struct conf *wanted,
+    char error[CONF_ERROR_MAX]);
 
 #endif

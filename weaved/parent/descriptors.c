@@ -15,32 +15,35 @@
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/log.h"
 #include "weaved/parent/descriptors.h"
 #include "weaved/weaved.h"
 
-#define LISTEN_BACKLOG	128
-#define UDP_BUFFER	(8 * 1024 * 1024)	/* bytes, each direction */
+#define PORT_TRIES	20
+#define PORT_PAUSE	50000000	/* nanoseconds */
+#define LISTEN_BACKLOG 128
+#define UDP_BUFFER (8 * 1024 * 1024) /* bytes, each direction */
 
-static int	descriptors_fail(char *, const char *, const char *);
-static int	descriptors_open_tcp(const struct conf *, char *);
-static int	descriptors_open_udp(const struct conf *, int, char *);
-static int	descriptors_steer(int);
-static int	descriptors_bridge(const struct conf *, uint64_t, int, char *);
-static int	descriptors_tap(struct descriptors *, const struct conf *,
-		    int, char *);
-static int	descriptors_set_link(int, const char *, uint32_t);
-static void	descriptors_no_accept_ra(const char *);
-static int	descriptors_unlink_stale(const struct sockaddr_un *);
-static bool	descriptors_name_is_mac(uint64_t);
+static int descriptors_fail(char *, const char *, const char *);
+static int descriptors_open_tcp(const struct conf *, char *);
+static int descriptors_open_udp(const struct conf *, int, char *);
+static int descriptors_steer(int);
+static int descriptors_bridge(const struct conf *, uint64_t, int, char *);
+static int descriptors_tap(
+    struct descriptors *, const struct conf *, int, char *);
+static int descriptors_set_link(int, const char *, uint32_t);
+static void descriptors_no_accept_ra(const char *);
+static int descriptors_unlink_stale(const struct sockaddr_un *);
+static bool descriptors_name_is_mac(uint64_t);
 
 static int
 descriptors_fail(char *error, const char *what, const char *name)
 {
-	snprintf(error, CONF_ERROR_MAX, "%s %s: %s", what, name,
-	    strerror(errno));
+	snprintf(
+	    error, CONF_ERROR_MAX, "%s %s: %s", what, name, strerror(errno));
 	return -1;
 }
 
@@ -53,12 +56,27 @@ descriptors_setup_stream(int fd)
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 }
 
+/* The engine of a daemon that was just killed holds its port a little longer. */
+static int
+descriptors_bind_patiently(int fd, const struct sockaddr_in *sin)
+{
+	const struct timespec pause = { .tv_nsec = PORT_PAUSE };
+	int tries = PORT_TRIES;
+
+	while (bind(fd, (const struct sockaddr *)sin, sizeof(*sin)) == -1) {
+		if (errno != EADDRINUSE || --tries == 0)
+			return -1;
+		nanosleep(&pause, NULL);
+	}
+	return 0;
+}
+
 static int
 descriptors_open_tcp(const struct conf *conf, char *error)
 {
-	struct sockaddr_in sin = { .sin_family = AF_INET,
-		.sin_port = htons(conf->port),
-		.sin_addr.s_addr = htonl(conf->listen) };
+	struct sockaddr_in sin = {.sin_family = AF_INET,
+	    .sin_port = htons(conf->port),
+	    .sin_addr.s_addr = htonl(conf->listen)};
 	int fd, on = 1;
 
 	fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -66,7 +84,7 @@ descriptors_open_tcp(const struct conf *conf, char *error)
 		return descriptors_fail(error, "TCP", "socket");
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	descriptors_setup_stream(fd);
-	if (bind(fd, (struct sockaddr *)&sin, sizeof(sin)) == -1 ||
+	if (descriptors_bind_patiently(fd, &sin) == -1 ||
 	    listen(fd, LISTEN_BACKLOG) == -1) {
 		char address[IPV4_STRLEN];
 
@@ -87,7 +105,7 @@ static int
 descriptors_steer(int fd)
 {
 	struct sock_filter first = BPF_STMT(BPF_RET | BPF_K, 0);
-	struct sock_fprog program = { 1, &first };
+	struct sock_fprog program = {1, &first};
 
 	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program,
 	    sizeof(program));
@@ -96,9 +114,9 @@ descriptors_steer(int fd)
 static int
 descriptors_open_udp(const struct conf *conf, int discover, char *error)
 {
-	struct sockaddr_in sin = { .sin_family = AF_INET,
-		.sin_port = htons(conf->port),
-		.sin_addr.s_addr = htonl(conf->listen) };
+	struct sockaddr_in sin = {.sin_family = AF_INET,
+	    .sin_port = htons(conf->port),
+	    .sin_addr.s_addr = htonl(conf->listen)};
 	int buffer = UDP_BUFFER, fd, on = 1;
 
 	fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -106,10 +124,11 @@ descriptors_open_udp(const struct conf *conf, int discover, char *error)
 		return descriptors_fail(error, "UDP", "socket");
 	if (setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) == -1 ||
 	    setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, &discover,
-	    sizeof(discover)) == -1 ||
+		sizeof(discover)) == -1 ||
 	    setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof(on)) == -1 ||
-	    (discover == IP_PMTUDISC_DO && setsockopt(fd, IPPROTO_IP,
-	    IP_RECVERR, &on, sizeof(on)) == -1)) {
+	    (discover == IP_PMTUDISC_DO &&
+		setsockopt(fd, IPPROTO_IP, IP_RECVERR, &on, sizeof(on)) ==
+		    -1)) {
 		close(fd);
 		return descriptors_fail(error, "UDP", "socket options");
 	}
@@ -153,7 +172,7 @@ descriptors_name_is_mac(uint64_t name)
 uint64_t
 descriptors_bridge_name(const char *bridge)
 {
-	struct ifreq ifr = { 0 };
+	struct ifreq ifr = {0};
 	uint64_t name = PEERNAME_UNKNOWN;
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
@@ -170,7 +189,7 @@ descriptors_bridge_name(const char *bridge)
 static int
 descriptors_set_link(int fd, const char *link, uint32_t mtu)
 {
-	struct ifreq ifr = { 0 };
+	struct ifreq ifr = {0};
 
 	strlcpy(ifr.ifr_name, link, sizeof(ifr.ifr_name));
 	ifr.ifr_mtu = (int)mtu;
@@ -188,10 +207,10 @@ descriptors_no_accept_ra(const char *link)
 	char path[128];
 	int fd;
 
-	snprintf(path, sizeof(path), "/proc/sys/net/ipv6/conf/%s/accept_ra",
-	    link);
+	snprintf(
+	    path, sizeof(path), "/proc/sys/net/ipv6/conf/%s/accept_ra", link);
 	if ((fd = open(path, O_WRONLY | O_CLOEXEC)) == -1) {
-		if (errno != ENOENT)	/* no IPv6, no danger */
+		if (errno != ENOENT) /* no IPv6, no danger */
 			log_warn_errno("%s", path);
 		return;
 	}
@@ -201,10 +220,9 @@ descriptors_no_accept_ra(const char *link)
 }
 
 static int
-descriptors_bridge(const struct conf *conf, uint64_t name, int fd,
-    char *error)
+descriptors_bridge(const struct conf *conf, uint64_t name, int fd, char *error)
 {
-	struct ifreq ifr = { 0 };
+	struct ifreq ifr = {0};
 
 	if (ioctl(fd, SIOCBRADDBR, conf->bridge) == -1 && errno != EEXIST)
 		return descriptors_fail(error, "bridge", conf->bridge);
@@ -215,20 +233,20 @@ descriptors_bridge(const struct conf *conf, uint64_t name, int fd,
 		ifr.ifr_hwaddr.sa_family = ARPHRD_ETHER;
 		peername_put(name, (uint8_t *)ifr.ifr_hwaddr.sa_data);
 		if (ioctl(fd, SIOCSIFHWADDR, &ifr) == -1)
-			return descriptors_fail(error, "MAC of bridge",
-			    conf->bridge);
+			return descriptors_fail(
+			    error, "MAC of bridge", conf->bridge);
 	}
 	return 0;
 }
 
 static int
-descriptors_tap(struct descriptors *fds, const struct conf *conf, int fd,
-    char *error)
+descriptors_tap(
+    struct descriptors *fds, const struct conf *conf, int fd, char *error)
 {
-	struct ifreq ifr = { 0 };
+	struct ifreq ifr = {0};
 
-	snprintf(fds->tap_name, sizeof(fds->tap_name), "%.11s-tap",
-	    conf->bridge);
+	snprintf(
+	    fds->tap_name, sizeof(fds->tap_name), "%.11s-tap", conf->bridge);
 	fds->tap = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
 	if (fds->tap == -1)
 		return descriptors_fail(error, "TAP", "/dev/net/tun");
@@ -306,27 +324,27 @@ int
 descriptors_open_control(struct descriptors *fds, const struct conf *conf,
     uint32_t gid, char error[CONF_ERROR_MAX])
 {
-	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	struct sockaddr_un sun = {.sun_family = AF_UNIX};
 	mode_t mask;
 	int bound;
 
 	strlcpy(sun.sun_path, conf->control_socket, sizeof(sun.sun_path));
 	if (descriptors_unlink_stale(&sun) == -1)
-		return descriptors_fail(error, "control-socket",
-		    conf->control_socket);
-	fds->control = socket(AF_UNIX,
-	    SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+		return descriptors_fail(
+		    error, "control-socket", conf->control_socket);
+	fds->control =
+	    socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fds->control == -1)
-		return descriptors_fail(error, "control-socket",
-		    conf->control_socket);
+		return descriptors_fail(
+		    error, "control-socket", conf->control_socket);
 	mask = umask(0177);
 	bound = bind(fds->control, (struct sockaddr *)&sun, sizeof(sun));
 	umask(mask);
 	if (bound == -1 || chown(sun.sun_path, 0, gid) == -1 ||
 	    chmod(sun.sun_path, 0660) == -1 ||
 	    listen(fds->control, LISTEN_BACKLOG) == -1)
-		return descriptors_fail(error, "control-socket",
-		    conf->control_socket);
+		return descriptors_fail(
+		    error, "control-socket", conf->control_socket);
 	return 0;
 }
 

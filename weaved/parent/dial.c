@@ -11,29 +11,29 @@
 #include "weaved/parent/dial.h"
 
 struct dial {
-	LIST_ENTRY(dial)	 entry;
-	struct dialler		*dialler;
-	struct event		*event;
-	uint32_t		 id;
-	int			 fd;
+	LIST_ENTRY(dial) entry;
+	struct dialler *dialler;
+	struct event *event;
+	uint32_t id;
+	int fd;
 };
 
 struct dialler {
-	struct event_base	*base;
-	uint32_t		 source;
-	dial_done		 done;
-	void			*arg;
-	LIST_HEAD(, dial)	 dials;
-	size_t			 ndials;
-	uint64_t		 window;
-	uint32_t		 starts;	/* in the second from window */
+	struct event_base *base;
+	uint32_t source;
+	dial_done done;
+	void *arg;
+	LIST_HEAD(, dial) dials;
+	size_t ndials;
+	uint64_t window;
+	uint32_t starts; /* in the second from window */
 };
 
-static int	dial_connect(struct dialler *, struct endpoint);
-static bool	dial_within_limits(struct dialler *, uint64_t);
-static void	dial_finished(evutil_socket_t, short, void *);
-static void	dial_free(struct dial *);
-static void	dial_fail(struct dialler *, uint32_t, int);
+static int dial_connect(struct dialler *, struct endpoint);
+static bool dial_within_limits(struct dialler *, uint64_t);
+static void dial_finished(evutil_socket_t, short, void *);
+static void dial_free(struct dial *);
+static void dial_fail(struct dialler *, uint32_t, int);
 
 struct dialler *
 dial_new(struct event_base *base, uint32_t source, dial_done done, void *arg)
@@ -70,29 +70,28 @@ dial_within_limits(struct dialler *dialler, uint64_t now)
 static void
 dial_fail(struct dialler *dialler, uint32_t id, int error)
 {
-	dialler->done(dialler->arg, id, -1, error,
-	    (struct endpoint){ 0, 0 });
+	dialler->done(dialler->arg, id, -1, error, (struct endpoint){0, 0});
 }
 
 /* A descriptor that connects, or -1 with errno. */
 static int
 dial_connect(struct dialler *dialler, struct endpoint to)
 {
-	struct sockaddr_in from = { .sin_family = AF_INET,
-		.sin_addr.s_addr = htonl(dialler->source) };
-	struct sockaddr_in sin = { .sin_family = AF_INET,
-		.sin_port = htons(to.port),
-		.sin_addr.s_addr = htonl(to.addr) };
+	struct sockaddr_in from = {
+	    .sin_family = AF_INET, .sin_addr.s_addr = htonl(dialler->source)};
+	struct sockaddr_in sin = {.sin_family = AF_INET,
+	    .sin_port = htons(to.port),
+	    .sin_addr.s_addr = htonl(to.addr)};
 	int fd, saved_errno;
 
 	fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd == -1)
 		return -1;
 	descriptors_setup_stream(fd);
-	if ((dialler->source != 0 && bind(fd, (struct sockaddr *)&from,
-	    sizeof(from)) == -1) ||
+	if ((dialler->source != 0 &&
+		bind(fd, (struct sockaddr *)&from, sizeof(from)) == -1) ||
 	    (connect(fd, (struct sockaddr *)&sin, sizeof(sin)) == -1 &&
-	    errno != EINPROGRESS)) {
+		errno != EINPROGRESS)) {
 		saved_errno = errno;
 		close(fd);
 		errno = saved_errno;
@@ -102,10 +101,10 @@ dial_connect(struct dialler *dialler, struct endpoint to)
 }
 
 void
-dial_start(struct dialler *dialler, uint32_t id, struct endpoint to,
-    bool given, uint64_t now)
+dial_start(struct dialler *dialler, uint32_t id, struct endpoint to, bool given,
+    uint64_t now)
 {
-	const struct timeval timeout = { DIAL_TIMEOUT_S, 0 };
+	const struct timeval timeout = {DIAL_TIMEOUT_S, 0};
 	struct dial *dial;
 
 	if (to.port == 0 || (!given && !dial_allowed(to.addr))) {
@@ -126,7 +125,7 @@ dial_start(struct dialler *dialler, uint32_t id, struct endpoint to,
 	dialler->ndials++;
 	if ((dial->fd = dial_connect(dialler, to)) == -1 ||
 	    (dial->event = event_new(dialler->base, dial->fd, EV_WRITE,
-	    dial_finished, dial)) == NULL ||
+		 dial_finished, dial)) == NULL ||
 	    event_add(dial->event, &timeout) == -1) {
 		int error = errno;
 
@@ -152,7 +151,7 @@ dial_finished(evutil_socket_t fd, short what, void *arg)
 {
 	struct dial *dial = arg;
 	struct dialler *dialler = dial->dialler;
-	struct sockaddr_in sin = { 0 };
+	struct sockaddr_in sin = {0};
 	struct endpoint local;
 	socklen_t len = sizeof(int);
 	uint32_t id = dial->id;
@@ -166,7 +165,7 @@ dial_finished(evutil_socket_t fd, short what, void *arg)
 	if (error == 0 && getsockname(fd, (struct sockaddr *)&sin, &len) == -1)
 		error = errno;
 	if (error == 0)
-		dial->fd = -1;	/* handed on below */
+		dial->fd = -1; /* handed on below */
 	dial_free(dial);
 	if (error != 0) {
 		dial_fail(dialler, id, error);

@@ -6,24 +6,23 @@
 #include "weaved/weaved.h"
 
 struct keys_handle {
-	uint32_t	id;		/* 0: free */
-	uint64_t	started;	/* ms */
-	uint8_t		secret[KEYS_LEN];
+	uint32_t id; /* 0: free */
+	uint64_t started; /* ms */
+	uint8_t secret[KEYS_LEN];
 };
 
 struct keys {
-	struct keys_handle	*handles;	/* KEYS_HANDLES_MAX, locked */
-	size_t			 used;
-	struct password		*password;
-	uint64_t		 window;	/* start of the second of starts */
-	uint32_t		 starts;
+	struct keys_handle *handles; /* KEYS_HANDLES_MAX, locked */
+	size_t used;
+	struct password *password;
+	uint64_t window; /* start of the second of starts */
+	uint32_t starts;
 };
 
-static struct keys_handle	*keys_find(struct keys *, uint32_t);
-static struct keys_handle	*keys_claim(struct keys *, uint64_t);
-static void			 keys_drop(struct keys *, struct keys_handle *);
-static bool			 keys_open_frame(const struct keys_peer *,
-				    const uint8_t *);
+static struct keys_handle *keys_find(struct keys *, uint32_t);
+static struct keys_handle *keys_claim(struct keys *, uint64_t);
+static void keys_drop(struct keys *, struct keys_handle *);
+static bool keys_open_frame(const struct keys_peer *, const uint8_t *);
 
 struct keys *
 keys_new(void)
@@ -32,14 +31,14 @@ keys_new(void)
 
 	if (keys == NULL)
 		return NULL;
-	keys->handles = sodium_allocarray(KEYS_HANDLES_MAX,
-	    sizeof(*keys->handles));
+	keys->handles =
+	    sodium_allocarray(KEYS_HANDLES_MAX, sizeof(*keys->handles));
 	if (keys->handles == NULL) {
 		free(keys);
 		return NULL;
 	}
-	sodium_memzero(keys->handles,
-	    KEYS_HANDLES_MAX * sizeof(*keys->handles));
+	sodium_memzero(
+	    keys->handles, KEYS_HANDLES_MAX * sizeof(*keys->handles));
 	return keys;
 }
 
@@ -98,8 +97,7 @@ keys_claim(struct keys *keys, uint64_t now)
 			unused = handle;
 	}
 	if (unused == NULL) {
-		unused = &keys->handles[randombytes_uniform(
-		    KEYS_HANDLES_MAX)];
+		unused = &keys->handles[randombytes_uniform(KEYS_HANDLES_MAX)];
 		keys_drop(keys, unused);
 	}
 	return unused;
@@ -145,8 +143,8 @@ keys_derive_session(const uint8_t private_key[KEYS_LEN],
 		return false;
 	crypto_hash_sha256_init(&state);
 	crypto_hash_sha256_update(&state, shared, sizeof(shared));
-	crypto_hash_sha256_update(&state,
-	    (const unsigned char *)password->bytes, password->len);
+	crypto_hash_sha256_update(
+	    &state, (const unsigned char *)password->bytes, password->len);
 	crypto_hash_sha256_final(&state, session);
 	sodium_memzero(shared, sizeof(shared));
 	sodium_memzero(&state, sizeof(state));
@@ -157,7 +155,7 @@ keys_derive_session(const uint8_t private_key[KEYS_LEN],
 static bool
 keys_open_frame(const struct keys_peer *peer, const uint8_t *session)
 {
-	uint8_t nonce[crypto_secretbox_NONCEBYTES] = { 0 };
+	uint8_t nonce[crypto_secretbox_NONCEBYTES] = {0};
 	uint8_t plain[KX2_FRAME_MAX];
 	bool opened;
 
@@ -165,8 +163,8 @@ keys_open_frame(const struct keys_peer *peer, const uint8_t *session)
 	    peer->frame_len > KX2_FRAME_MAX)
 		return false;
 	nonce[0] = peer->outbound ? 0x40 : 0xc0;
-	opened = crypto_secretbox_open_easy(plain, peer->frame,
-	    peer->frame_len, nonce, session) == 0;
+	opened = crypto_secretbox_open_easy(
+		     plain, peer->frame, peer->frame_len, nonce, session) == 0;
 	sodium_memzero(plain, sizeof(plain));
 	return opened;
 }
@@ -185,8 +183,8 @@ keys_finish(struct keys *keys, uint64_t now, uint32_t id,
 		error = "no password";
 	else if (now - handle->started > KEYS_HANDLE_MS)
 		error = "handshake took too long";
-	else if (!keys_derive_session(handle->secret, peer->key,
-	    keys->password, session))
+	else if (!keys_derive_session(
+		     handle->secret, peer->key, keys->password, session))
 		error = "low-order key";
 	else if (peer->frame != NULL && !keys_open_frame(peer, session)) {
 		sodium_memzero(session, KEYS_LEN);

@@ -13,46 +13,44 @@
 
 #include "weaved/parent/password.h"
 
-#define KEYS_LEN		32
-#define KEYS_HANDLES_MAX	1024
-#define KEYS_HANDLE_MS		5000
-#define KEYS_STARTS_PER_S	200
+#define KEYS_LEN 32
+#define KEYS_HANDLES_MAX 1024
+#define KEYS_HANDLE_MS 5000
+#define KEYS_STARTS_PER_S 200
 
 struct keys;
 
 /* What a finish is told of the other side. */
 struct keys_peer {
-	const uint8_t	*key;		/* its public key, KEYS_LEN bytes */
-	bool		 outbound;	/* we dialled it */
-	const uint8_t	*frame;		/* NULL, or its first sealed body */
-	size_t		 frame_len;
+	const uint8_t *key; /* its public key, KEYS_LEN bytes */
+	bool outbound; /* we dialled it */
+	const uint8_t *frame; /* NULL, or its first sealed body */
+	size_t frame_len;
 };
 
-struct keys	*keys_new(void);
-void		 keys_free(struct keys *keys);
+struct keys *keys_new(void);
+void keys_free(struct keys *keys);
 /* Takes over password (NULL: none); the one before is wiped. */
-void		 keys_set_password(struct keys *keys,
-		    struct password *password);
+void keys_set_password(struct keys *keys, struct password *password);
 
 /* Both return NULL, or why not, in words fit for a peer's status. */
-const char	*keys_start(struct keys *keys, uint64_t now, uint32_t *handle,
-		    uint8_t public_key[KEYS_LEN]);
+const char *keys_start(struct keys *keys, uint64_t now, uint32_t *handle,
+    uint8_t public_key[KEYS_LEN]);
 /*
  * With a frame (listen first) the key comes out only if the frame opens under
  * the peer's nonce. The handle is gone in any case.
  */
-const char	*keys_finish(struct keys *keys, uint64_t now, uint32_t handle,
-		    const struct keys_peer *peer, uint8_t session[KEYS_LEN]);
-void		 keys_cancel(struct keys *keys, uint32_t handle);
-size_t		 keys_handles(const struct keys *keys);
+const char *keys_finish(struct keys *keys, uint64_t now, uint32_t handle,
+    const struct keys_peer *peer, uint8_t session[KEYS_LEN]);
+void keys_cancel(struct keys *keys, uint32_t handle);
+size_t keys_handles(const struct keys *keys);
 
 /*
  * SHA-256(crypto_box_beforenm ‖ password), mesh-protocol 1.2. False: a
  * low-order public key.
  */
-bool		 keys_derive_session(const uint8_t private_key[KEYS_LEN],
-		    const uint8_t peer_key[KEYS_LEN],
-		    const struct password *password,
-		    uint8_t session[KEYS_LEN]);
+bool keys_derive_session(const uint8_t private_key[KEYS_LEN],
+    const uint8_t peer_key[KEYS_LEN], const struct password *password,
+    uint8_t session[KEYS_LEN]);
 
 #endif

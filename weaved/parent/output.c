@@ -8,15 +8,15 @@
 #include "common/log.h"
 #include "weaved/parent/output.h"
 
-static void	output_stderr(void *, enum log_level, const char *);
-static void	output_journal(void *, enum log_level, const char *);
-static void	output_syslog(void *, enum log_level, const char *);
+static void output_stderr(void *, enum log_level, const char *);
+static void output_journal(void *, enum log_level, const char *);
+static void output_syslog(void *, enum log_level, const char *);
 
 static const int priorities[] = {
-	[LOGLEVEL_DEBUG] = LOG_DEBUG,
-	[LOGLEVEL_INFO] = LOG_INFO,
-	[LOGLEVEL_WARNING] = LOG_WARNING,
-	[LOGLEVEL_ERROR] = LOG_ERR,
+    [LOGLEVEL_DEBUG] = LOG_DEBUG,
+    [LOGLEVEL_INFO] = LOG_INFO,
+    [LOGLEVEL_WARNING] = LOG_WARNING,
+    [LOGLEVEL_ERROR] = LOG_ERR,
 };
 
 static void
@@ -30,8 +30,8 @@ output_stderr(void *arg, enum log_level level, const char *line)
 	clock_gettime(CLOCK_REALTIME, &now);
 	gmtime_r(&now.tv_sec, &tm);
 	strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &tm);
-	dprintf(STDERR_FILENO, "%s.%03ldZ %s %s\n", date,
-	    now.tv_nsec / 1000000, log_level_name(level), line);
+	dprintf(STDERR_FILENO, "%s.%03ldZ %s %s\n", date, now.tv_nsec / 1000000,
+	    log_level_name(level), line);
 }
 
 static void
@@ -51,8 +51,9 @@ output_syslog(void *arg, enum log_level level, const char *line)
 void
 output_to_stderr(void)
 {
-	log_init(getenv("JOURNAL_STREAM") != NULL ? output_journal :
-	    output_stderr, NULL);
+	log_init(
+	    getenv("JOURNAL_STREAM") != NULL ? output_journal : output_stderr,
+	    NULL);
 }
 
 void

@@ -8,7 +8,7 @@
  * To standard error, each line with time and level, or under the journal
  * (JOURNAL_STREAM set) with its priority.
  */
-void	output_to_stderr(void);
-void	output_to_syslog(void);
+void output_to_stderr(void);
+void output_to_syslog(void);
 
 #endif

@@ -22,113 +22,110 @@
 #include "weaved/parent/targets.h"
 #include "weaved/spawn.h"
 
-#define NEIGHBOURS_MAX	1024	/* kept for the next engine */
-#define STOP_MS		700	/* children that live longer are killed */
-#define WEAK_BITS	80	/* hardened-protocol 2 */
+#define NEIGHBOURS_MAX 1024 /* kept for the next engine */
+#define STOP_MS 700 /* children that live longer are killed */
+#define WEAK_BITS 80 /* hardened-protocol 2 */
 
 static struct {
-	const struct parent_options	*options;
-	struct event_base		*base;
-	struct event			*signals[4];
-	struct event			*stop_timer;
-	struct conf			*conf;
-	struct keys			*keys;
-	struct password			*password;	/* a copy, to see a change */
-	struct state			*state;
-	struct dialler			*dialler;
-	struct descriptors		 fds;
-	struct targets			 targets;
-	struct imsg_neighbour		 neighbours[NEIGHBOURS_MAX];
-	size_t				 nneighbours;
-	struct spawn			*procs[PROC_MAX];
-	struct spawn_conf		 spawn_conf;
-	uint64_t			 name;
-	char				 source[CTL_TEXT_MAX];
-	char				 warning[CTL_CAUSE_MAX];
-	bool				 stopping;
+	const struct parent_options *options;
+	struct event_base *base;
+	struct event *signals[4];
+	struct event *stop_timer;
+	struct conf *conf;
+	struct keys *keys;
+	struct password *password; /* a copy, to see a change */
+	struct state *state;
+	struct dialler *dialler;
+	struct descriptors fds;
+	struct targets targets;
+	struct imsg_neighbour neighbours[NEIGHBOURS_MAX];
+	size_t nneighbours;
+	struct spawn *procs[PROC_MAX];
+	struct spawn_conf spawn_conf;
+	uint64_t name;
+	char source[CTL_TEXT_MAX];
+	char warning[CTL_CAUSE_MAX];
+	bool stopping;
 } parent;
 
-static void	parent_ready(struct spawn *);
-static void	parent_gone(struct spawn *);
-static void	parent_handle_distrust(void *, struct imsg *);
-static void	parent_handle_dial(void *, struct imsg *);
-static void	parent_handle_resolve(void *, struct imsg *);
-static void	parent_handle_resolved(void *, struct imsg *);
-static void	parent_handle_neighbour(void *, struct imsg *);
-static void	parent_handle_kx2_start(void *, struct imsg *);
-static void	parent_handle_kx2_finish(void *, struct imsg *);
-static void	parent_handle_kx2_cancel(void *, struct imsg *);
-static void	parent_handle_connect(void *, struct imsg *);
-static void	parent_handle_forget(void *, struct imsg *);
-static void	parent_handle_reload(void *, struct imsg *);
-static void	parent_handle_log_level(void *, struct imsg *);
+static void parent_ready(struct spawn *);
+static void parent_gone(struct spawn *);
+static void parent_handle_distrust(void *, struct imsg *);
+static void parent_handle_dial(void *, struct imsg *);
+static void parent_handle_resolve(void *, struct imsg *);
+static void parent_handle_resolved(void *, struct imsg *);
+static void parent_handle_neighbour(void *, struct imsg *);
+static void parent_handle_kx2_start(void *, struct imsg *);
+static void parent_handle_kx2_finish(void *, struct imsg *);
+static void parent_handle_kx2_cancel(void *, struct imsg *);
+static void parent_handle_connect(void *, struct imsg *);
+static void parent_handle_forget(void *, struct imsg *);
+static void parent_handle_reload(void *, struct imsg *);
+static void parent_handle_log_level(void *, struct imsg *);
 
 static const struct dispatch_entry engine_table[] = {
-	SPAWN_DISPATCH,
-	DISPATCH(IMSG_DISTRUST, struct imsg_pipe, parent_handle_distrust),
-	DISPATCH(IMSG_DIAL, struct imsg_dial, parent_handle_dial),
-	DISPATCH(IMSG_RESOLVE, struct imsg_resolve, parent_handle_resolve),
-	DISPATCH(IMSG_NEIGHBOUR, struct imsg_neighbour,
-	    parent_handle_neighbour),
-	DISPATCH(IMSG_KX2_START, struct imsg_kx2_start,
-	    parent_handle_kx2_start),
-	DISPATCH(IMSG_KX2_FINISH, struct imsg_kx2_finish,
-	    parent_handle_kx2_finish),
-	DISPATCH(IMSG_KX2_CANCEL, struct imsg_kx2_cancel,
-	    parent_handle_kx2_cancel),
+    SPAWN_DISPATCH,
+    DISPATCH(IMSG_DISTRUST, struct imsg_pipe, parent_handle_distrust),
+    DISPATCH(IMSG_DIAL, struct imsg_dial, parent_handle_dial),
+    DISPATCH(IMSG_RESOLVE, struct imsg_resolve, parent_handle_resolve),
+    DISPATCH(IMSG_NEIGHBOUR, struct imsg_neighbour, parent_handle_neighbour),
+    DISPATCH(IMSG_KX2_START, struct imsg_kx2_start, parent_handle_kx2_start),
+    DISPATCH(IMSG_KX2_FINISH, struct imsg_kx2_finish, parent_handle_kx2_finish),
+    DISPATCH(IMSG_KX2_CANCEL, struct imsg_kx2_cancel, parent_handle_kx2_cancel),
 };
 
 static const struct dispatch_entry control_table[] = {
-	SPAWN_DISPATCH,
-	DISPATCH(IMSG_DISTRUST, struct imsg_pipe, parent_handle_distrust),
-	DISPATCH(IMSG_CONNECT, struct ctl_target, parent_handle_connect),
-	DISPATCH(IMSG_FORGET, struct ctl_target, parent_handle_forget),
-	DISPATCH_EMPTY(IMSG_RELOAD, parent_handle_reload),
-	DISPATCH(IMSG_SET_LOG_LEVEL, struct ctl_log_level,
-	    parent_handle_log_level),
+    SPAWN_DISPATCH,
+    DISPATCH(IMSG_DISTRUST, struct imsg_pipe, parent_handle_distrust),
+    DISPATCH(IMSG_CONNECT, struct ctl_target, parent_handle_connect),
+    DISPATCH(IMSG_FORGET, struct ctl_target, parent_handle_forget),
+    DISPATCH_EMPTY(IMSG_RELOAD, parent_handle_reload),
+    DISPATCH(IMSG_SET_LOG_LEVEL, struct ctl_log_level, parent_handle_log_level),
 };
 
 static const struct dispatch_entry resolver_table[] = {
-	SPAWN_DISPATCH,
-	DISPATCH(IMSG_RESOLVED, struct imsg_resolved, parent_handle_resolved),
+    SPAWN_DISPATCH,
+    DISPATCH(IMSG_RESOLVED, struct imsg_resolved, parent_handle_resolved),
 };
 
-#define OPS(table) \
-	{ table, sizeof(table) / sizeof(table[0]), parent_ready, parent_gone }
+#define OPS(table)                                                     \
+	{                                                              \
+		table, sizeof(table) / sizeof(table[0]), parent_ready, \
+		    parent_gone                                        \
+	}
 
 static const struct spawn_ops ops[PROC_MAX] = {
-	[PROC_ENGINE] = OPS(engine_table),
-	[PROC_CONTROL] = OPS(control_table),
-	[PROC_RESOLVER] = OPS(resolver_table),
+    [PROC_ENGINE] = OPS(engine_table),
+    [PROC_CONTROL] = OPS(control_table),
+    [PROC_RESOLVER] = OPS(resolver_table),
 };
 
-static bool	parent_load(struct conf **, struct password **, char *,
-		    char *);
-static void	parent_warn(void);
-static void	parent_adopt_password(struct password *, const char *);
-static void	parent_send_conf(void);
-static void	parent_send_target(const struct target *);
-static void	parent_send_processes(void);
-static void	parent_start_engine(struct spawn *);
-static void	parent_link(void);
-static void	parent_dialled(void *, uint32_t, int, int, struct endpoint);
-static void	parent_save_targets(void);
-static void	parent_merge_targets(void);
-static bool	parent_reload(char *);
-static void	parent_answer(const struct imsg *, const char *);
-static bool	parent_copy_target(const struct imsg *, char *, char *);
-static void	parent_choose_name(void);
-static bool	parent_setup(char *);
-static void	parent_accounts(void);
-static void	parent_signal(evutil_socket_t, short, void *);
-static void	parent_children(void);
-static void	parent_stop(void);
-static void	parent_stop_late(evutil_socket_t, short, void *);
-static void	parent_run(void);
+static bool parent_load(struct conf **, struct password **, char *, char *);
+static void parent_warn(void);
+static void parent_adopt_password(struct password *, const char *);
+static void parent_send_conf(void);
+static void parent_send_target(const struct target *);
+static void parent_send_processes(void);
+static void parent_start_engine(struct spawn *);
+static void parent_link(void);
+static void parent_dialled(void *, uint32_t, int, int, struct endpoint);
+static void parent_save_targets(void);
+static void parent_merge_targets(void);
+static bool parent_reload(char *);
+static void parent_answer(const struct imsg *, const char *);
+static bool parent_copy_target(const struct imsg *, char *, char *);
+static void parent_choose_name(void);
+static bool parent_setup(char *);
+static void parent_accounts(void);
+static void parent_signal(evutil_socket_t, short, void *);
+static void parent_children(void);
+static void parent_stop(void);
+static void parent_stop_late(evutil_socket_t, short, void *);
+static void parent_run(void);
 
 static bool
-parent_load(struct conf **conf, struct password **password, char *source,
-    char *error)
+parent_load(
+    struct conf **conf, struct password **password, char *source, char *error)
 {
 	if ((*conf = conf_load(&parent.options->source, error)) == NULL)
 		return false;
@@ -140,7 +137,8 @@ parent_load(struct conf **conf, struct password **password, char *source,
 	if (*password != NULL)
 		return true;
 	if (error[0] == '\0')
-		snprintf(error, CONF_ERROR_MAX, "no password: write one to %s "
+		snprintf(error, CONF_ERROR_MAX,
+		    "no password: write one to %s "
 		    "(mode 0600), set WEAVE_PASSWORD, or say encryption: none",
 		    PASSWORD_PATH);
 	conf_free(*conf);
@@ -185,12 +183,13 @@ parent_warn(void)
 		log_info("Encryption disabled");
 		if (password_exists(parent.conf))
 			log_warn("encryption is none: the password that is "
-			    "there stays unread");
+				 "there stays unread");
 		return;
 	}
 	log_info("Encryption enabled, password from %s", parent.source);
 	if (password_bits(parent.password) < WEAK_BITS) {
-		strlcpy(parent.warning, "the password is weak: protocol weave "
+		strlcpy(parent.warning,
+		    "the password is weak: protocol weave "
 		    "lets any stranger guess it offline",
 		    sizeof(parent.warning));
 		log_warn("%s", parent.warning);
@@ -220,7 +219,7 @@ parent_send_conf(void)
 {
 	struct spawn *engine = parent.procs[PROC_ENGINE];
 	const struct conf *conf = parent.conf;
-	struct imsg_conf message = { 0 };
+	struct imsg_conf message = {0};
 
 	message.name = parent.name;
 	strlcpy(message.nickname, conf->nickname, sizeof(message.nickname));
@@ -236,11 +235,11 @@ parent_send_conf(void)
 	strlcpy(message.warning, parent.warning, sizeof(message.warning));
 	spawn_send(engine, IMSG_CONF, 0, -1, &message, sizeof(message));
 	for (size_t i = 0; i < conf->ntrusted; i++) {
-		struct imsg_subnet subnet = { conf->trusted[i].addr,
-			conf->trusted[i].len };
+		struct imsg_subnet subnet = {
+		    conf->trusted[i].addr, conf->trusted[i].len};
 
-		spawn_send(engine, IMSG_CONF_SUBNET, 0, -1, &subnet,
-		    sizeof(subnet));
+		spawn_send(
+		    engine, IMSG_CONF_SUBNET, 0, -1, &subnet, sizeof(subnet));
 	}
 	spawn_send(engine, IMSG_CONF_END, 0, -1, NULL, 0);
 }
@@ -248,18 +247,18 @@ parent_send_conf(void)
 static void
 parent_send_target(const struct target *target)
 {
-	struct imsg_target message = { .target = target->id };
+	struct imsg_target message = {.target = target->id};
 
 	strlcpy(message.text, target->text, sizeof(message.text));
-	spawn_send(parent.procs[PROC_ENGINE], IMSG_TARGET_ADD, 0, -1,
-	    &message, sizeof(message));
+	spawn_send(parent.procs[PROC_ENGINE], IMSG_TARGET_ADD, 0, -1, &message,
+	    sizeof(message));
 }
 
 /* All rows again whenever one changes: they are few. */
 static void
 parent_send_processes(void)
 {
-	struct ctl_process row = { .pid = (uint32_t)getpid() };
+	struct ctl_process row = {.pid = (uint32_t)getpid()};
 
 	strlcpy(row.name, proc_name(PROC_PARENT), sizeof(row.name));
 	strlcpy(row.sandbox, "root, six capabilities", sizeof(row.sandbox));
@@ -267,8 +266,8 @@ parent_send_processes(void)
 	    &row, sizeof(row));
 	for (uint32_t i = PROC_ENGINE; i < PROC_MAX; i++) {
 		spawn_describe(parent.procs[i], &row);
-		spawn_send(parent.procs[PROC_ENGINE], IMSG_PROCESS, i, -1,
-		    &row, sizeof(row));
+		spawn_send(parent.procs[PROC_ENGINE], IMSG_PROCESS, i, -1, &row,
+		    sizeof(row));
 	}
 }
 
@@ -279,8 +278,7 @@ parent_start_engine(struct spawn *engine)
 
 	parent_send_conf();
 	spawn_send(engine, IMSG_SOCKETS_DF, 0, dup(parent.fds.df), NULL, 0);
-	spawn_send(engine, IMSG_SOCKETS_NODF, 0, dup(parent.fds.nodf), NULL,
-	    0);
+	spawn_send(engine, IMSG_SOCKETS_NODF, 0, dup(parent.fds.nodf), NULL, 0);
 	spawn_send(engine, IMSG_SOCKETS_TAP, 0, dup(parent.fds.tap), NULL, 0);
 	spawn_send(engine, IMSG_SOCKETS_TCP, 0, dup(parent.fds.tcp), NULL, 0);
 	for (size_t i = 0; i < parent.nneighbours; i++)
@@ -294,20 +292,20 @@ parent_start_engine(struct spawn *engine)
 static void
 parent_link(void)
 {
-	struct imsg_pipe to_engine = { PROC_CONTROL };
-	struct imsg_pipe to_control = { PROC_ENGINE };
+	struct imsg_pipe to_engine = {PROC_CONTROL};
+	struct imsg_pipe to_control = {PROC_ENGINE};
 	int pair[2];
 
 	if (spawn_pipe(parent.procs[PROC_ENGINE]) == NULL ||
 	    spawn_pipe(parent.procs[PROC_CONTROL]) == NULL)
 		return;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
-	    pair) == -1) {
+		pair) == -1) {
 		log_warn_errno("pipe between engine and control");
 		return;
 	}
-	spawn_send(parent.procs[PROC_ENGINE], IMSG_PIPE, 0, pair[0],
-	    &to_engine, sizeof(to_engine));
+	spawn_send(parent.procs[PROC_ENGINE], IMSG_PIPE, 0, pair[0], &to_engine,
+	    sizeof(to_engine));
 	spawn_send(parent.procs[PROC_CONTROL], IMSG_PIPE, 0, pair[1],
 	    &to_control, sizeof(to_control));
 }
@@ -361,22 +359,24 @@ parent_handle_dial(void *arg, struct imsg *imsg)
 }
 
 static void
-parent_dialled(void *arg, uint32_t dial, int fd, int error,
-    struct endpoint local)
+parent_dialled(
+    void *arg, uint32_t dial, int fd, int error, struct endpoint local)
 {
-	struct imsg_dialled message = { .dial = dial,
-		.error = (uint32_t)error, .local_addr = local.addr,
-		.local_port = local.port };
+	struct imsg_dialled message = {.dial = dial,
+	    .error = (uint32_t)error,
+	    .local_addr = local.addr,
+	    .local_port = local.port};
 
 	(void)arg;
-	spawn_send(parent.procs[PROC_ENGINE], fd == -1 ? IMSG_DIAL_FAILED :
-	    IMSG_DIALLED, 0, fd, &message, sizeof(message));
+	spawn_send(parent.procs[PROC_ENGINE],
+	    fd == -1 ? IMSG_DIAL_FAILED : IMSG_DIALLED, 0, fd, &message,
+	    sizeof(message));
 }
 
 static void
 parent_handle_resolve(void *arg, struct imsg *imsg)
 {
-	struct imsg_resolved failed = { 0 };
+	struct imsg_resolved failed = {0};
 	struct imsg_resolve message;
 
 	(void)arg;
@@ -430,34 +430,32 @@ parent_handle_neighbour(void *arg, struct imsg *imsg)
 	if (message.up && i == parent.nneighbours && i < NEIGHBOURS_MAX)
 		parent.neighbours[parent.nneighbours++] = message;
 	if (!message.up && i < parent.nneighbours)
-		parent.neighbours[i] =
-		    parent.neighbours[--parent.nneighbours];
+		parent.neighbours[i] = parent.neighbours[--parent.nneighbours];
 }
 
 static void
 parent_handle_kx2_start(void *arg, struct imsg *imsg)
 {
-	struct imsg_kx2_started answer = { 0 };
+	struct imsg_kx2_started answer = {0};
 	struct imsg_kx2_start message;
 	const char *error;
 
 	(void)arg;
 	memcpy(&message, imsg->data, sizeof(message));
 	answer.conn = message.conn;
-	error = keys_start(parent.keys, proc_now(), &answer.handle,
-	    answer.key);
+	error = keys_start(parent.keys, proc_now(), &answer.handle, answer.key);
 	if (error != NULL)
 		strlcpy(answer.error, error, sizeof(answer.error));
-	spawn_send(parent.procs[PROC_ENGINE], IMSG_KX2_STARTED, 0, -1,
-	    &answer, sizeof(answer));
+	spawn_send(parent.procs[PROC_ENGINE], IMSG_KX2_STARTED, 0, -1, &answer,
+	    sizeof(answer));
 }
 
 static void
 parent_handle_kx2_finish(void *arg, struct imsg *imsg)
 {
-	struct imsg_kx2_finished answer = { 0 };
+	struct imsg_kx2_finished answer = {0};
 	struct imsg_kx2_finish message;
-	struct keys_peer peer = { 0 };
+	struct keys_peer peer = {0};
 	const char *error;
 
 	memcpy(&message, imsg->data, sizeof(message));
@@ -470,12 +468,12 @@ parent_handle_kx2_finish(void *arg, struct imsg *imsg)
 	peer.frame = message.has_frame ? message.frame : NULL;
 	peer.frame_len = message.frame_len;
 	answer.conn = message.conn;
-	error = keys_finish(parent.keys, proc_now(), message.handle, &peer,
-	    answer.key);
+	error = keys_finish(
+	    parent.keys, proc_now(), message.handle, &peer, answer.key);
 	if (error != NULL)
 		strlcpy(answer.error, error, sizeof(answer.error));
-	spawn_send(parent.procs[PROC_ENGINE], IMSG_KX2_FINISHED, 0, -1,
-	    &answer, sizeof(answer));
+	spawn_send(parent.procs[PROC_ENGINE], IMSG_KX2_FINISHED, 0, -1, &answer,
+	    sizeof(answer));
 	explicit_bzero(&answer, sizeof(answer));
 }
 
@@ -492,14 +490,14 @@ parent_handle_kx2_cancel(void *arg, struct imsg *imsg)
 static void
 parent_answer(const struct imsg *imsg, const char *error)
 {
-	struct ctl_end end = { 0 };
+	struct ctl_end end = {0};
 
 	if (error[0] != '\0') {
 		end.status = 1;
 		strlcpy(end.text, error, sizeof(end.text));
 	}
-	spawn_send(parent.procs[PROC_CONTROL], IMSG_END, imsg->hdr.id, -1,
-	    &end, sizeof(end));
+	spawn_send(parent.procs[PROC_CONTROL], IMSG_END, imsg->hdr.id, -1, &end,
+	    sizeof(end));
 }
 
 static bool
@@ -543,8 +541,8 @@ parent_handle_connect(void *arg, struct imsg *imsg)
 	target = targets_find(&parent.targets, text);
 	if (target != NULL) {
 		old.target = target->id;
-		spawn_send(parent.procs[PROC_ENGINE], IMSG_TARGET_REMOVE, 0,
-		    -1, &old, sizeof(old));
+		spawn_send(parent.procs[PROC_ENGINE], IMSG_TARGET_REMOVE, 0, -1,
+		    &old, sizeof(old));
 	} else if ((target = targets_add(&parent.targets, text)) == NULL) {
 		parent_answer(imsg, "too many targets");
 		return;
@@ -635,8 +633,8 @@ parent_merge_targets(void)
 		if (target->configured || target->added)
 			continue;
 		message.target = target->id;
-		spawn_send(parent.procs[PROC_ENGINE], IMSG_TARGET_REMOVE, 0,
-		    -1, &message, sizeof(message));
+		spawn_send(parent.procs[PROC_ENGINE], IMSG_TARGET_REMOVE, 0, -1,
+		    &message, sizeof(message));
 		targets_remove(&parent.targets, target);
 	}
 }
@@ -670,7 +668,7 @@ parent_reload(char *error)
 		log_warn_errno("mtu");
 	log_set_level(conf->log);
 	for (int i = PROC_ENGINE; i < PROC_MAX; i++) {
-		struct imsg_log_level level = { conf->log };
+		struct imsg_log_level level = {conf->log};
 
 		spawn_send(parent.procs[i], IMSG_LOG_LEVEL, 0, -1, &level,
 		    sizeof(level));
@@ -738,14 +736,14 @@ parent_setup(char *error)
 	parent_adopt_password(password, source);
 	if (descriptors_open_sockets(&parent.fds, parent.conf, error) == -1 ||
 	    descriptors_make_root(error) == -1 ||
-	    (parent.state = state_open(parent.conf->state_directory,
-	    error)) == NULL)
+	    (parent.state = state_open(parent.conf->state_directory, error)) ==
+		NULL)
 		return false;
 	parent_choose_name();
-	if (descriptors_open_tap(&parent.fds, parent.conf, parent.name,
-	    error) == -1 ||
-	    descriptors_open_control(&parent.fds, parent.conf,
-	    parent.spawn_conf.gid, error) == -1)
+	if (descriptors_open_tap(
+		&parent.fds, parent.conf, parent.name, error) == -1 ||
+	    descriptors_open_control(
+		&parent.fds, parent.conf, parent.spawn_conf.gid, error) == -1)
 		return false;
 	nkept = state_load_targets(parent.state, &kept);
 	for (size_t i = 0; i < nkept; i++) {
@@ -790,7 +788,7 @@ parent_stop_late(evutil_socket_t fd, short what, void *arg)
 static void
 parent_stop(void)
 {
-	const struct timeval grace = { 0, STOP_MS * 1000 };
+	const struct timeval grace = {0, STOP_MS * 1000};
 
 	if (parent.stopping)
 		return;
@@ -820,25 +818,25 @@ parent_signal(evutil_socket_t number, short what, void *arg)
 static void
 parent_run(void)
 {
-	static const int numbers[] = { SIGCHLD, SIGHUP, SIGTERM, SIGINT };
+	static const int numbers[] = {SIGCHLD, SIGHUP, SIGTERM, SIGINT};
 
 	signal(SIGPIPE, SIG_IGN);
 	if ((parent.base = event_base_new()) == NULL ||
-	    (parent.stop_timer = evtimer_new(parent.base, parent_stop_late,
-	    NULL)) == NULL ||
+	    (parent.stop_timer =
+		    evtimer_new(parent.base, parent_stop_late, NULL)) == NULL ||
 	    (parent.dialler = dial_new(parent.base, parent.conf->listen,
-	    parent_dialled, NULL)) == NULL)
+		 parent_dialled, NULL)) == NULL)
 		fatal("event loop");
 	for (size_t i = 0; i < 4; i++) {
-		parent.signals[i] = evsignal_new(parent.base, numbers[i],
-		    parent_signal, NULL);
+		parent.signals[i] =
+		    evsignal_new(parent.base, numbers[i], parent_signal, NULL);
 		if (parent.signals[i] == NULL ||
 		    event_add(parent.signals[i], NULL) == -1)
 			fatal("signals");
 	}
 	for (int i = PROC_ENGINE; i < PROC_MAX; i++) {
-		parent.procs[i] = spawn_new(parent.base, (enum proc_id)i,
-		    &parent.spawn_conf, &ops[i]);
+		parent.procs[i] = spawn_new(
+		    parent.base, (enum proc_id)i, &parent.spawn_conf, &ops[i]);
 		if (parent.procs[i] == NULL)
 			fatal("%s", proc_name((enum proc_id)i));
 	}

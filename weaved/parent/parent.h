@@ -10,13 +10,13 @@
 #include "weaved/parent/conf.h"
 
 struct parent_options {
-	struct conf_source	source;
-	bool			foreground;	/* -d */
+	struct conf_source source;
+	bool foreground; /* -d */
 };
 
 /* Runs the daemon; returns its exit status. */
-int	parent_main(const struct parent_options *options);
+int parent_main(const struct parent_options *options);
 /* -n: checks configuration and password; print: the canonical form. */
-int	parent_check(const struct parent_options *options, bool print);
+int parent_check(const struct parent_options *options, bool print);
 
 #endif

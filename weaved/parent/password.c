@@ -11,14 +11,14 @@
 
 #include "weaved/parent/password.h"
 
-static struct password	*password_new(void);
-static struct password	*password_read(const char *, char *);
-static struct password	*password_check_file(int, const char *, char *);
-static bool		 password_candidate(const struct conf *, size_t,
-			    char *, size_t, bool *);
-static void		 password_error(char *, const char *, const char *);
+static struct password *password_new(void);
+static struct password *password_read(const char *, char *);
+static struct password *password_check_file(int, const char *, char *);
+static bool password_candidate(
+    const struct conf *, size_t, char *, size_t, bool *);
+static void password_error(char *, const char *, const char *);
 
-static struct password	*from_environment;
+static struct password *from_environment;
 
 static struct password *
 password_new(void)
@@ -33,7 +33,7 @@ password_new(void)
 void
 password_free(struct password *password)
 {
-	sodium_free(password);	/* wipes */
+	sodium_free(password); /* wipes */
 }
 
 void
@@ -73,13 +73,13 @@ password_check_file(int fd, const char *path, char *error)
 		return NULL;
 	}
 	if (st.st_mode & 077) {
-		password_error(error, path,
-		    "password file is open to others: chmod 600");
+		password_error(
+		    error, path, "password file is open to others: chmod 600");
 		return NULL;
 	}
 	if (st.st_uid != 0 && st.st_uid != geteuid()) {
-		password_error(error, path,
-		    "password file must belong to root");
+		password_error(
+		    error, path, "password file must belong to root");
 		return NULL;
 	}
 	if ((password = password_new()) == NULL) {
@@ -94,8 +94,8 @@ password_check_file(int fd, const char *path, char *error)
 	else if (n == 0)
 		password_error(error, path, "password file is empty");
 	else if (n > PASSWORD_MAX)
-		password_error(error, path,
-		    "password is longer than 1024 bytes");
+		password_error(
+		    error, path, "password is longer than 1024 bytes");
 	else if (memchr(password->bytes, '\0', (size_t)n) != NULL)
 		password_error(error, path, "password has a NUL byte");
 	else {
@@ -126,8 +126,8 @@ password_read(const char *path, char *error)
  * default. must: it was named, so it has to be there.
  */
 static bool
-password_candidate(const struct conf *conf, size_t rank, char *path,
-    size_t size, bool *must)
+password_candidate(
+    const struct conf *conf, size_t rank, char *path, size_t size, bool *must)
 {
 	const char *directory = getenv("CREDENTIALS_DIRECTORY");
 
@@ -188,8 +188,8 @@ password_exists(const struct conf *conf)
 	if (from_environment != NULL)
 		return true;
 	for (size_t rank = 0; rank <= 3; rank++)
-		if (password_candidate(conf, rank, path, sizeof(path),
-		    &must) && access(path, F_OK) == 0)
+		if (password_candidate(conf, rank, path, sizeof(path), &must) &&
+		    access(path, F_OK) == 0)
 			return true;
 	return false;
 }
@@ -208,7 +208,7 @@ unsigned int
 password_bits(const struct password *password)
 {
 	unsigned int classes = 0, distinct = 0, per_char;
-	bool seen[256] = { false };
+	bool seen[256] = {false};
 
 	for (size_t i = 0; i < password->len; i++) {
 		unsigned char c = (unsigned char)password->bytes[i];

@@ -12,19 +12,19 @@
 #include "common/ctl.h"
 #include "weaved/parent/state.h"
 
-#define STATE_NAME	"name"
-#define STATE_TARGETS	"targets"
-#define STATE_LOCK	"lock"
+#define STATE_NAME "name"
+#define STATE_TARGETS "targets"
+#define STATE_LOCK "lock"
 
 struct state {
-	int	dir;
-	int	lock;	/* held for the life of the process */
+	int dir;
+	int lock; /* held for the life of the process */
 };
 
-static int	state_make_directory(const char *);
-static FILE	*state_read(const struct state *, const char *);
-static int	state_replace(const struct state *, const char *,
-		    const char *, size_t);
+static int state_make_directory(const char *);
+static FILE *state_read(const struct state *, const char *);
+static int state_replace(
+    const struct state *, const char *, const char *, size_t);
 
 /* Like mkdir -p, but only the last one is private to root. */
 static int
@@ -64,8 +64,9 @@ state_open(const char *directory, char error[CONF_ERROR_MAX])
 	    O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (state->lock == -1 || flock(state->lock, LOCK_EX | LOCK_NB) == -1) {
 		snprintf(error, CONF_ERROR_MAX, "state-directory %s: %s",
-		    directory, errno == EWOULDBLOCK ?
-		    "in use by another weaved" : strerror(errno));
+		    directory,
+		    errno == EWOULDBLOCK ? "in use by another weaved"
+					 : strerror(errno));
 		close(state->dir);
 		if (state->lock != -1)
 			close(state->lock);
@@ -90,8 +91,8 @@ state_read(const struct state *state, const char *name)
 
 /* Whole and on disk, or as it was. */
 static int
-state_replace(const struct state *state, const char *name, const char *bytes,
-    size_t len)
+state_replace(
+    const struct state *state, const char *name, const char *bytes, size_t len)
 {
 	char temporary[64];
 	int fd, failed;
@@ -161,8 +162,8 @@ state_load_targets(const struct state *state, char ***targets)
 }
 
 int
-state_save_targets(const struct state *state, const char *const *targets,
-    size_t n)
+state_save_targets(
+    const struct state *state, const char *const *targets, size_t n)
 {
 	char *bytes = NULL;
 	size_t len = 0;

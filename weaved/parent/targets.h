@@ -13,30 +13,27 @@
 
 #include "weaved/parent/conf.h"
 
-#define TARGETS_ADDRS_MAX	16
+#define TARGETS_ADDRS_MAX 16
 
 struct target {
-	TAILQ_ENTRY(target)	 entry;
-	uint32_t		 id;		/* never used again */
-	char			*text;
-	bool			 configured;
-	bool			 added;		/* by the operator: kept on disk */
-	uint32_t		 addrs[TARGETS_ADDRS_MAX];
-	size_t			 naddrs;
+	TAILQ_ENTRY(target) entry;
+	uint32_t id; /* never used again */
+	char *text;
+	bool configured;
+	bool added; /* by the operator: kept on disk */
+	uint32_t addrs[TARGETS_ADDRS_MAX];
+	size_t naddrs;
 };
 
 TAILQ_HEAD(targets, target);
 
 /* NULL if there is no memory or CONF_PEERS_MAX are there. */
-struct target	*targets_add(struct targets *targets, const char *text);
-void		 targets_remove(struct targets *targets,
-		    struct target *target);
-struct target	*targets_find(const struct targets *targets,
-		    const char *text);
-struct target	*targets_find_id(const struct targets *targets, uint32_t id);
-void		 targets_set_addrs(struct target *target,
-		    const uint32_t *addrs, size_t n);
+struct target *targets_add(struct targets *targets, const char *text);
+void targets_remove(struct targets *targets, struct target *target);
+struct target *targets_find(const struct targets *targets, const char *text);
+struct target *targets_find_id(const struct targets *targets, uint32_t id);
+void targets_set_addrs(struct target *target, const uint32_t *addrs, size_t n);
 /* Did the operator name this address, by itself or by a name it has? */
-bool		 targets_gave(const struct targets *targets, uint32_t addr);
+bool targets_gave(const struct targets *targets, uint32_t addr);
 
 #endif

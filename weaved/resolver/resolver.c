@@ -9,13 +9,12 @@
 #include "weaved/child.h"
 #include "weaved/resolver/resolver.h"
 
-static void	resolver_handle_resolve(void *, struct imsg *);
-static void	resolver_collect(const struct addrinfo *,
-		    struct imsg_resolved *);
+static void resolver_handle_resolve(void *, struct imsg *);
+static void resolver_collect(const struct addrinfo *, struct imsg_resolved *);
 
 static const struct dispatch_entry table[] = {
-	CHILD_DISPATCH,
-	DISPATCH(IMSG_RESOLVE, struct imsg_resolve, resolver_handle_resolve),
+    CHILD_DISPATCH,
+    DISPATCH(IMSG_RESOLVE, struct imsg_resolve, resolver_handle_resolve),
 };
 
 static void
@@ -38,9 +37,9 @@ resolver_collect(const struct addrinfo *list, struct imsg_resolved *answer)
 static void
 resolver_handle_resolve(void *arg, struct imsg *imsg)
 {
-	const struct addrinfo hints = { .ai_family = AF_INET,
-		.ai_socktype = SOCK_STREAM };
-	struct imsg_resolved answer = { 0 };
+	const struct addrinfo hints = {
+	    .ai_family = AF_INET, .ai_socktype = SOCK_STREAM};
+	struct imsg_resolved answer = {0};
 	struct imsg_resolve message;
 	struct addrinfo *list;
 	int error;
@@ -51,8 +50,8 @@ resolver_handle_resolve(void *arg, struct imsg *imsg)
 	answer.target = message.target;
 	error = getaddrinfo(message.host, NULL, &hints, &list);
 	if (error != 0)
-		strlcpy(answer.error, gai_strerror(error),
-		    sizeof(answer.error));
+		strlcpy(
+		    answer.error, gai_strerror(error), sizeof(answer.error));
 	else {
 		resolver_collect(list, &answer);
 		freeaddrinfo(list);
@@ -66,7 +65,7 @@ resolver_handle_resolve(void *arg, struct imsg *imsg)
 void
 resolver_main(void)
 {
-	child_init(PROC_RESOLVER, table, sizeof(table) / sizeof(table[0]),
-	    NULL);
+	child_init(
+	    PROC_RESOLVER, table, sizeof(table) / sizeof(table[0]), NULL);
 	child_run();
 }

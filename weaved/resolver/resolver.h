@@ -5,6 +5,6 @@
 #ifndef RESOLVER_RESOLVER_H
 #define RESOLVER_RESOLVER_H
 
-void	resolver_main(void) __attribute__((noreturn));
+void resolver_main(void) __attribute__((noreturn));
 
 #endif

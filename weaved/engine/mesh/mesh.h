@@ -17,79 +17,77 @@
 #include "common/addr.h"
 #include "common/ctl.h"
 
-#define MESH_KEY_LEN	32
-#define MESH_TARGETS_MAX	1024	/* direct peers */
-#define MESH_TARGET_ADDRS_MAX	16	/* addresses of one name */
-#define MESH_PEERS_MAX		4096	/* in the topology */
-#define MESH_FIRST_FRAME_MAX	1024	/* listen first: sealed features */
+#define MESH_KEY_LEN 32
+#define MESH_TARGETS_MAX 1024 /* direct peers */
+#define MESH_TARGET_ADDRS_MAX 16 /* addresses of one name */
+#define MESH_PEERS_MAX 4096 /* in the topology */
+#define MESH_FIRST_FRAME_MAX 1024 /* listen first: sealed features */
 
 struct mesh;
 
 struct mesh_conf {
-	uint64_t	 name;		/* our own, not PEERNAME_UNKNOWN */
-	char		 nickname[NICKNAME_MAX];
-	uint16_t	 port;		/* TCP and UDP, of us and by assumption of all */
-	bool		 encrypted;	/* a password is set */
-	bool		 listen_first;	/* hardened-protocol 2: speak second */
-	bool		 discovery;
-	uint32_t	 limit;		/* connections, 0: none */
-	struct subnet	 trusted[SUBNETS_MAX];
-	size_t		 ntrusted;
+	uint64_t name; /* our own, not PEERNAME_UNKNOWN */
+	char nickname[NICKNAME_MAX];
+	uint16_t port; /* TCP and UDP, of us and by assumption of all */
+	bool encrypted; /* a password is set */
+	bool listen_first; /* hardened-protocol 2: speak second */
+	bool discovery;
+	uint32_t limit; /* connections, 0: none */
+	struct subnet trusted[SUBNETS_MAX];
+	size_t ntrusted;
 };
 
 /* What the overlay layer is told of a connection after its handshake. */
 struct mesh_link {
-	uint64_t	 peer;
-	uint64_t	 uid;		/* of the connection, equal at both ends */
-	bool		 outbound;
-	bool		 has_key;	/* frames are sealed with key */
-	uint8_t		 key[MESH_KEY_LEN];
-	struct endpoint	 local;		/* of the TCP connection */
-	struct endpoint	 remote;
-	bool		 has_overlays;	/* false: compatibility mode (3.3) */
-	char		 overlays[64];	/* the peer's list, "fastdp sleeve" */
+	uint64_t peer;
+	uint64_t uid; /* of the connection, equal at both ends */
+	bool outbound;
+	bool has_key; /* frames are sealed with key */
+	uint8_t key[MESH_KEY_LEN];
+	struct endpoint local; /* of the TCP connection */
+	struct endpoint remote;
+	bool has_overlays; /* false: compatibility mode (3.3) */
+	char overlays[64]; /* the peer's list, "fastdp sleeve" */
 };
 
 struct mesh_ops {
 	/* Watch fd of connection conn; false, false: stop watching. */
-	void	(*watch)(void *arg, uint32_t conn, int fd, bool read,
-		    bool write);
+	void (*watch)(void *arg, uint32_t conn, int fd, bool read, bool write);
 	/* Connect to this address; answered by mesh_dialled(). */
-	void	(*dial)(void *arg, uint32_t dial, struct endpoint to,
-		    bool direct);
+	void (*dial)(void *arg, uint32_t dial, struct endpoint to, bool direct);
 	/* Look up the host of a target; answered by mesh_resolved(). */
-	void	(*resolve)(void *arg, uint32_t target, const char *host);
+	void (*resolve)(void *arg, uint32_t target, const char *host);
 
 	/*
 	 * Key exchange in the parent (hardened-protocol 8): start is answered
 	 * by mesh_kx_started(), finish by mesh_kx_finished(). frame: the
 	 * peer's first sealed body when listening first, else NULL.
 	 */
-	void	(*kx_start)(void *arg, uint32_t conn);
-	void	(*kx_finish)(void *arg, uint32_t conn, uint32_t handle,
-		    const uint8_t key[MESH_KEY_LEN], bool outbound,
-		    const uint8_t *frame, size_t len);
+	void (*kx_start)(void *arg, uint32_t conn);
+	void (*kx_finish)(void *arg, uint32_t conn, uint32_t handle,
+	    const uint8_t key[MESH_KEY_LEN], bool outbound,
+	    const uint8_t *frame, size_t len);
 	/* The connection ended before kx_finish. */
-	void	(*kx_cancel)(void *arg, uint32_t conn, uint32_t handle);
+	void (*kx_cancel)(void *arg, uint32_t conn, uint32_t handle);
 
 	/*
 	 * A peer's overlay became established or an established connection
 	 * ended: the parent keeps these addresses for the next engine.
 	 */
-	void	(*neighbour)(void *arg, struct endpoint at, bool up);
+	void (*neighbour)(void *arg, struct endpoint at, bool up);
 
 	/* The overlay layer; see overlay.h for the functions behind these. */
-	bool	(*overlay_prepare)(void *arg, uint32_t conn,
-		    const struct mesh_link *link, char *cause, size_t size);
-	void	(*overlay_confirm)(void *arg, uint32_t conn, uint64_t now);
+	bool (*overlay_prepare)(void *arg, uint32_t conn,
+	    const struct mesh_link *link, char *cause, size_t size);
+	void (*overlay_confirm)(void *arg, uint32_t conn, uint64_t now);
 	/* Control message (3, 3.1): tag 1, 2, 3 or 7 and payload, unchecked. */
-	void	(*overlay_control)(void *arg, uint32_t conn, uint8_t tag,
-		    const uint8_t *body, size_t len, uint64_t now);
-	void	(*overlay_stop)(void *arg, uint32_t conn);
-	void	(*overlay_describe)(void *arg, uint32_t conn,
-		    struct ctl_connection *row);
+	void (*overlay_control)(void *arg, uint32_t conn, uint8_t tag,
+	    const uint8_t *body, size_t len, uint64_t now);
+	void (*overlay_stop)(void *arg, uint32_t conn);
+	void (*overlay_describe)(
+	    void *arg, uint32_t conn, struct ctl_connection *row);
 	/* The peer was garbage-collected: forget its MACs. */
-	void	(*overlay_peer_gone)(void *arg, uint64_t peer);
+	void (*overlay_peer_gone)(void *arg, uint64_t peer);
 };
 
 /*
@@ -97,76 +95,67 @@ struct mesh_ops {
  * process, random, not 0. NULL without memory. The mesh starts deaf: give it
  * targets, and connections by mesh_accepted().
  */
-struct mesh	*mesh_new(const struct mesh_conf *conf, const char *overlays,
-		    uint64_t uid, const struct mesh_ops *ops, void *arg,
-		    uint64_t now);
-void		 mesh_free(struct mesh *mesh);
+struct mesh *mesh_new(const struct mesh_conf *conf, const char *overlays,
+    uint64_t uid, const struct mesh_ops *ops, void *arg, uint64_t now);
+void mesh_free(struct mesh *mesh);
 /*
  * New configuration: discovery, limit, trusted subnets, nickname, encrypted
  * and listen_first count for later handshakes; name and port must be the same.
  */
-void		 mesh_reconfigure(struct mesh *mesh,
-		    const struct mesh_conf *conf, uint64_t now);
+void mesh_reconfigure(
+    struct mesh *mesh, const struct mesh_conf *conf, uint64_t now);
 
 /* Direct peers by an id of the caller; text as typed, checked by the caller. */
-int		 mesh_target_add(struct mesh *mesh, uint32_t target,
-		    const char *text, uint64_t now);
-void		 mesh_target_remove(struct mesh *mesh, uint32_t target);
+int mesh_target_add(
+    struct mesh *mesh, uint32_t target, const char *text, uint64_t now);
+void mesh_target_remove(struct mesh *mesh, uint32_t target);
 /* An address to dial once at once, of a neighbour of the engine before us. */
-void		 mesh_redial(struct mesh *mesh, struct endpoint at,
-		    uint64_t now);
+void mesh_redial(struct mesh *mesh, struct endpoint at, uint64_t now);
 
 /* Answers to ops. fd is taken over; error: errno value or 0; text or NULL. */
-void		 mesh_dialled(struct mesh *mesh, uint32_t dial, int fd,
-		    struct endpoint local, int error, uint64_t now);
-void		 mesh_resolved(struct mesh *mesh, uint32_t target,
-		    const uint32_t *addrs, size_t naddrs, const char *error,
-		    uint64_t now);
-void		 mesh_kx_started(struct mesh *mesh, uint32_t conn,
-		    uint32_t handle, const uint8_t key[MESH_KEY_LEN],
-		    const char *error, uint64_t now);
+void mesh_dialled(struct mesh *mesh, uint32_t dial, int fd,
+    struct endpoint local, int error, uint64_t now);
+void mesh_resolved(struct mesh *mesh, uint32_t target, const uint32_t *addrs,
+    size_t naddrs, const char *error, uint64_t now);
+void mesh_kx_started(struct mesh *mesh, uint32_t conn, uint32_t handle,
+    const uint8_t key[MESH_KEY_LEN], const char *error, uint64_t now);
 /* error: "password mismatch", "low-order key", ... or NULL and the key. */
-void		 mesh_kx_finished(struct mesh *mesh, uint32_t conn,
-		    const uint8_t key[MESH_KEY_LEN], const char *error,
-		    uint64_t now);
+void mesh_kx_finished(struct mesh *mesh, uint32_t conn,
+    const uint8_t key[MESH_KEY_LEN], const char *error, uint64_t now);
 
 /* Input. fd is taken over, also on refusal. */
-void		 mesh_accepted(struct mesh *mesh, int fd,
-		    struct endpoint local, struct endpoint remote,
-		    uint64_t now);
+void mesh_accepted(struct mesh *mesh, int fd, struct endpoint local,
+    struct endpoint remote, uint64_t now);
 /* May another connection be accepted now (accept rate, half-open table)? */
-bool		 mesh_may_accept(struct mesh *mesh, uint64_t now);
-void		 mesh_readable(struct mesh *mesh, uint32_t conn, uint64_t now);
-void		 mesh_writable(struct mesh *mesh, uint32_t conn, uint64_t now);
+bool mesh_may_accept(struct mesh *mesh, uint64_t now);
+void mesh_readable(struct mesh *mesh, uint32_t conn, uint64_t now);
+void mesh_writable(struct mesh *mesh, uint32_t conn, uint64_t now);
 /* Does what is due; returns when to call again at the latest. */
-uint64_t	 mesh_tick(struct mesh *mesh, uint64_t now);
+uint64_t mesh_tick(struct mesh *mesh, uint64_t now);
 
 /* From the overlay layer, at any time, also within its own ops. */
-void		 mesh_overlay_send(struct mesh *mesh, uint32_t conn,
-		    uint8_t tag, const uint8_t *body, size_t len,
-		    uint64_t now);
-void		 mesh_overlay_established(struct mesh *mesh, uint32_t conn,
-		    uint64_t now);
+void mesh_overlay_send(struct mesh *mesh, uint32_t conn, uint8_t tag,
+    const uint8_t *body, size_t len, uint64_t now);
+void mesh_overlay_established(struct mesh *mesh, uint32_t conn, uint64_t now);
 /* Ends the connection at the next mesh_tick(). */
-void		 mesh_overlay_failed(struct mesh *mesh, uint32_t conn,
-		    const char *cause, uint64_t now);
+void mesh_overlay_failed(
+    struct mesh *mesh, uint32_t conn, const char *cause, uint64_t now);
 
 /* Routes over established connections, for frames (section 9). */
-bool		 mesh_peer_known(const struct mesh *mesh, uint64_t peer);
+bool mesh_peer_known(const struct mesh *mesh, uint64_t peer);
 /* 0: none (or ourself). */
-uint64_t	 mesh_next_hop(const struct mesh *mesh, uint64_t peer);
+uint64_t mesh_next_hop(const struct mesh *mesh, uint64_t peer);
 /* *hops stays valid until the next call that takes now. */
-size_t		 mesh_broadcast_hops(const struct mesh *mesh, uint64_t source,
-		    const uint64_t **hops);
+size_t mesh_broadcast_hops(
+    const struct mesh *mesh, uint64_t source, const uint64_t **hops);
 
 /* Rows for the control protocol; emit may be called any number of times. */
-typedef void	(*mesh_emit)(void *arg, uint32_t type, const void *row,
-		    size_t len);
+typedef void (*mesh_emit)(
+    void *arg, uint32_t type, const void *row, size_t len);
 /* Fills what the mesh knows: counts, protocol, names; adds to *status. */
-void		 mesh_show_status(const struct mesh *mesh,
-		    struct ctl_status *status);
+void mesh_show_status(const struct mesh *mesh, struct ctl_status *status);
 /* parts: CTL_SHOW_CONNECTIONS, _PEERS, _TARGETS, _ROUTES, _COUNTERS. */
-void		 mesh_show(const struct mesh *mesh, uint32_t parts,
-		    mesh_emit emit, void *arg, uint64_t now);
+void mesh_show(const struct mesh *mesh, uint32_t parts, mesh_emit emit,
+    void *arg, uint64_t now);
 
 #endif

@@ -21,68 +21,65 @@
 struct overlay;
 
 struct overlay_conf {
-	uint64_t	 name;		/* our own */
-	uint16_t	 port;		/* of the UDP sockets */
-	uint32_t	 mtu;		/* of bridge and pods */
+	uint64_t name; /* our own */
+	uint16_t port; /* of the UDP sockets */
+	uint32_t mtu; /* of bridge and pods */
 };
 
 struct overlay_ops {
 	/* To the mesh: mesh_overlay_send, _established, _failed. */
-	void		(*control)(void *arg, uint32_t conn, uint8_t tag,
-			    const uint8_t *body, size_t len, uint64_t now);
-	void		(*established)(void *arg, uint32_t conn, uint64_t now);
-	void		(*failed)(void *arg, uint32_t conn, const char *cause,
-			    uint64_t now);
+	void (*control)(void *arg, uint32_t conn, uint8_t tag,
+	    const uint8_t *body, size_t len, uint64_t now);
+	void (*established)(void *arg, uint32_t conn, uint64_t now);
+	void (*failed)(
+	    void *arg, uint32_t conn, const char *cause, uint64_t now);
 	/* Routes: mesh_peer_known, mesh_next_hop, mesh_broadcast_hops. */
-	bool		(*peer_known)(void *arg, uint64_t peer);
-	uint64_t	(*next_hop)(void *arg, uint64_t peer);
-	size_t		(*broadcast_hops)(void *arg, uint64_t source,
-			    const uint64_t **hops);
+	bool (*peer_known)(void *arg, uint64_t peer);
+	uint64_t (*next_hop)(void *arg, uint64_t peer);
+	size_t (*broadcast_hops)(
+	    void *arg, uint64_t source, const uint64_t **hops);
 	/*
 	 * The descriptor became unable (able again) to take a packet: watch
 	 * it for writing until overlay_udp_writable().
 	 */
-	void		(*watch_write)(void *arg, int fd, bool on);
+	void (*watch_write)(void *arg, int fd, bool on);
 };
 
-struct overlay	*overlay_new(const struct overlay_conf *conf,
-		    const struct overlay_ops *ops, void *arg, uint64_t now);
-void		 overlay_free(struct overlay *overlay);
+struct overlay *overlay_new(const struct overlay_conf *conf,
+    const struct overlay_ops *ops, void *arg, uint64_t now);
+void overlay_free(struct overlay *overlay);
 
 /*
  * Descriptors made and set up by the parent, non-blocking, owned by the
  * overlay from here on. df: IP_MTU_DISCOVER DO, IP_RECVERR, IP_PKTINFO, all
  * input arrives here; nodf: IP_MTU_DISCOVER DONT. tap: IFF_TAP | IFF_NO_PI.
  */
-void		 overlay_set_udp(struct overlay *overlay, int df, int nodf);
-void		 overlay_set_tap(struct overlay *overlay, int tap);
+void overlay_set_udp(struct overlay *overlay, int df, int nodf);
+void overlay_set_tap(struct overlay *overlay, int tap);
 
 /* The functions behind mesh_ops.overlay_*: same meaning. */
-bool		 overlay_prepare(struct overlay *overlay, uint32_t conn,
-		    const struct mesh_link *link, char *cause, size_t size);
-void		 overlay_confirm(struct overlay *overlay, uint32_t conn,
-		    uint64_t now);
-void		 overlay_control(struct overlay *overlay, uint32_t conn,
-		    uint8_t tag, const uint8_t *body, size_t len,
-		    uint64_t now);
-void		 overlay_stop(struct overlay *overlay, uint32_t conn);
-void		 overlay_describe(struct overlay *overlay, uint32_t conn,
-		    struct ctl_connection *row);
-void		 overlay_peer_gone(struct overlay *overlay, uint64_t peer);
+bool overlay_prepare(struct overlay *overlay, uint32_t conn,
+    const struct mesh_link *link, char *cause, size_t size);
+void overlay_confirm(struct overlay *overlay, uint32_t conn, uint64_t now);
+void overlay_control(struct overlay *overlay, uint32_t conn, uint8_t tag,
+    const uint8_t *body, size_t len, uint64_t now);
+void overlay_stop(struct overlay *overlay, uint32_t conn);
+void overlay_describe(
+    struct overlay *overlay, uint32_t conn, struct ctl_connection *row);
+void overlay_peer_gone(struct overlay *overlay, uint64_t peer);
 
 /*
  * Readiness: does a bounded amount of work. df also when its error queue has
  * something.
  */
-void		 overlay_udp_readable(struct overlay *overlay, uint64_t now);
-void		 overlay_udp_writable(struct overlay *overlay, int fd,
-		    uint64_t now);
-void		 overlay_tap_readable(struct overlay *overlay, uint64_t now);
+void overlay_udp_readable(struct overlay *overlay, uint64_t now);
+void overlay_udp_writable(struct overlay *overlay, int fd, uint64_t now);
+void overlay_tap_readable(struct overlay *overlay, uint64_t now);
 /* Does what is due; returns when to call again at the latest. */
-uint64_t	 overlay_tick(struct overlay *overlay, uint64_t now);
+uint64_t overlay_tick(struct overlay *overlay, uint64_t now);
 
 /* parts: CTL_SHOW_MACS, CTL_SHOW_COUNTERS. */
-void		 overlay_show(const struct overlay *overlay, uint32_t parts,
-		    mesh_emit emit, void *arg, uint64_t now);
+void overlay_show(const struct overlay *overlay, uint32_t parts, mesh_emit emit,
+    void *arg, uint64_t now);
 
 #endif
