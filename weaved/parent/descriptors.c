@@ -22,12 +22,13 @@
 #include "weaved/parent/descriptors.h"
 #include "weaved/weaved.h"
 
-#define PORT_TRIES	20
-#define PORT_PAUSE	50000000	/* nanoseconds */
+#define PORT_TRIES 20
+#define PORT_PAUSE 50000000 /* nanoseconds */
 #define LISTEN_BACKLOG 128
 #define UDP_BUFFER (8 * 1024 * 1024) /* bytes, each direction */
 
 static int descriptors_fail(char *, const char *, const char *);
+static int descriptors_bind_patiently(int, const struct sockaddr_in *);
 static int descriptors_open_tcp(const struct conf *, char *);
 static int descriptors_open_udp(const struct conf *, int, char *);
 static int descriptors_steer(int);
@@ -60,7 +61,7 @@ descriptors_setup_stream(int fd)
 static int
 descriptors_bind_patiently(int fd, const struct sockaddr_in *sin)
 {
-	const struct timespec pause = { .tv_nsec = PORT_PAUSE };
+	const struct timespec pause = {.tv_nsec = PORT_PAUSE};
 	int tries = PORT_TRIES;
 
 	while (bind(fd, (const struct sockaddr *)sin, sizeof(*sin)) == -1) {
