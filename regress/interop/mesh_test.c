@@ -20,6 +20,7 @@ static void mesh_restarts(struct net *);
 static char *mesh_complaints(struct host *);
 static void mesh_compare(struct net *, struct host *);
 static void mesh_directions(enum net_cipher);
+static void mesh_discovers(size_t);
 static void mesh_same_complaints(enum net_cipher);
 
 /* Hosts 1 and 2 are real; 3 is weaved; with control, 4 to 6 are real. */
@@ -92,6 +93,37 @@ mesh_directions(enum net_cipher cipher)
 		mesh_stop(net);
 	}
 	net_check(net);
+}
+
+/* All are told of one host only, be it a real router or weaved. */
+static void
+mesh_discovers(size_t told)
+{
+	struct net *net = mesh_new(NET_ENCRYPTED, false);
+	size_t i;
+
+	for (i = 0; i < 3; i++)
+		if (i != told)
+			host_peer(&net->hosts[i], net->hosts[told].address);
+	for (i = 0; i < 3; i++)
+		host_start(&net->hosts[i]);
+	for (i = 0; i < 3; i++)
+		net_pod(&net->hosts[i], 1376);
+	NET_WAIT(60, net_full_mesh(net));
+	NET_WAIT(20, net_pings_all(net));
+	net_check(net);
+}
+
+ATF_TC_WITHOUT_HEAD(told_of_real);
+ATF_TC_BODY(told_of_real, tc)
+{
+	mesh_discovers(0);
+}
+
+ATF_TC_WITHOUT_HEAD(told_of_weaved);
+ATF_TC_BODY(told_of_weaved, tc)
+{
+	mesh_discovers(2);
 }
 
 ATF_TC_WITHOUT_HEAD(encrypted);
@@ -207,6 +239,8 @@ ATF_TC_BODY(restarts_plain, tc)
 
 ATF_TP_ADD_TCS(tp)
 {
+	ATF_TP_ADD_TC(tp, told_of_real);
+	ATF_TP_ADD_TC(tp, told_of_weaved);
 	ATF_TP_ADD_TC(tp, encrypted);
 	ATF_TP_ADD_TC(tp, plain);
 	ATF_TP_ADD_TC(tp, restarts_encrypted);
