@@ -218,6 +218,31 @@ ATF_TC_BODY(merge_edges, tc)
 	space_free(&space);
 }
 
+/* Our range split in use, but both parts remain ours. */
+ATF_TC_WITHOUT_HEAD(merge_split_for_us);
+ATF_TC_BODY(merge_split_for_us, tc)
+{
+	struct ring ours, theirs;
+	struct space space;
+	bool changed;
+
+	two(&ours, PEER1, 0);
+	two(&theirs, PEER2, 0);
+	own(&space, &ours);
+	ATF_REQUIRE(space_claim(&space, START + 0x5000));
+	theirs.nentries = 1;
+	add(&theirs, 0x4000, PEER1, 0, 100);
+	ATF_CHECK(ring_merge(&ours, &theirs, &space, &changed) == NULL);
+	ATF_CHECK(changed);
+	ATF_CHECK_EQ(3, ours.nentries);
+	theirs.entries[1].token++;
+	theirs.entries[1].peer = PEER3;
+	ATF_CHECK(ring_merge(&ours, &theirs, &space, &changed) != NULL);
+	ring_free(&ours);
+	ring_free(&theirs);
+	space_free(&space);
+}
+
 /* Kept entries of others must still fit what is merged in between. */
 ATF_TC_WITHOUT_HEAD(merge_result_checked);
 ATF_TC_BODY(merge_result_checked, tc)
@@ -311,6 +336,26 @@ ATF_TC_BODY(grant_refuses, tc)
 	ring_free(&before);
 }
 
+/* The last token inside reached beyond what is given. */
+ATF_TC_WITHOUT_HEAD(grant_cuts_free);
+ATF_TC_BODY(grant_cuts_free, tc)
+{
+	struct ring ring;
+
+	ring_init(&ring, (struct ip_range){START, END}, PEER1);
+	add(&ring, 0, PEER1, 0, 0x4000);
+	add(&ring, 0x4000, PEER1, 0, 0xc000);
+	ATF_REQUIRE(ring_grant(&ring, (struct ip_range){START, START + 0x5000},
+			PEER3) == NULL);
+	ATF_CHECK(ring_check(&ring) == NULL);
+	ATF_REQUIRE_EQ(3, ring.nentries);
+	ATF_CHECK_EQ(0x1000, ring.entries[1].free);
+	ATF_CHECK_EQ(PEER3, ring.entries[1].peer);
+	ATF_CHECK_EQ(0xb000, ring.entries[2].free);
+	ATF_CHECK_EQ(PEER1, ring.entries[2].peer);
+	ring_free(&ring);
+}
+
 ATF_TC_WITHOUT_HEAD(transfer);
 ATF_TC_BODY(transfer, tc)
 {
@@ -385,10 +430,12 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, divide_refuses);
 	ATF_TP_ADD_TC(tp, merge);
 	ATF_TP_ADD_TC(tp, merge_edges);
+	ATF_TP_ADD_TC(tp, merge_split_for_us);
 	ATF_TP_ADD_TC(tp, merge_result_checked);
 	ATF_TP_ADD_TC(tp, merge_limit);
 	ATF_TP_ADD_TC(tp, grant);
 	ATF_TP_ADD_TC(tp, grant_refuses);
+	ATF_TP_ADD_TC(tp, grant_cuts_free);
 	ATF_TP_ADD_TC(tp, transfer);
 	ATF_TP_ADD_TC(tp, owned_wraps);
 	ATF_TP_ADD_TC(tp, count_free);

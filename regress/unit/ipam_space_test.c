@@ -129,6 +129,23 @@ ATF_TC_BODY(donate, tc)
 	ATF_CHECK_EQ(9, i);
 }
 
+/* Two chunks alike, each half of what is free: all of the later one. */
+ATF_TC_WITHOUT_HEAD(donate_half);
+ATF_TC_BODY(donate_half, tc)
+{
+	static const struct ip_range chunks[] = {{100, 102}, {110, 112}};
+	struct ip_range all = {0, 1000}, given;
+	struct space space;
+
+	space_init(&space);
+	ATF_REQUIRE(space_set_owned(&space, chunks, 2));
+	ATF_REQUIRE(space_donate(&space, all, &given));
+	ATF_CHECK_EQ(110, given.start);
+	ATF_CHECK_EQ(112, given.end);
+	ATF_CHECK_EQ(2, space_count_free(&space, all));
+	space_free(&space);
+}
+
 ATF_TC_WITHOUT_HEAD(allocate);
 ATF_TC_BODY(allocate, tc)
 {
@@ -271,6 +288,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, block);
 	ATF_TP_ADD_TC(tp, block_is_largest);
 	ATF_TP_ADD_TC(tp, donate);
+	ATF_TP_ADD_TC(tp, donate_half);
 	ATF_TP_ADD_TC(tp, allocate);
 	ATF_TP_ADD_TC(tp, set_owned);
 	ATF_TP_ADD_TC(tp, model);

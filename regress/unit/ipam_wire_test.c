@@ -262,6 +262,8 @@ ATF_TC_BODY(range_widths, tc)
 	ATF_CHECK(decode_range(1, 2) == NULL);
 	ATF_CHECK(decode_range(0, UINT32_MAX) == NULL);
 	ATF_CHECK(decode_range(0, UINT32_MAX + UINT64_C(1)) != NULL);
+	ATF_CHECK(decode_range(1, (UINT64_C(1) << 32) + 2) != NULL);
+	ATF_CHECK(decode_range((UINT64_C(1) << 32) + 1, 2) != NULL);
 	ATF_CHECK(decode_range(UINT64_MAX, 2) != NULL);
 	ATF_CHECK(decode_range(2, 2) != NULL);
 	ATF_CHECK(decode_range(3, 2) != NULL);
