@@ -21,10 +21,15 @@ static void add(struct ring *, uint32_t, uint64_t, uint32_t, uint32_t);
 static void expect_merge(const json_t *);
 static void two(struct ring *, uint64_t, uint32_t);
 
+/* To be released. */
 static json_t *
 section(const char *name)
 {
-	return vectors_get(vectors_load("ipam_ring.json"), name);
+	json_t *root = vectors_load("ipam_ring.json");
+	json_t *list = json_incref(vectors_get(root, name));
+
+	json_decref(root);
+	return list;
 }
 
 static void
@@ -123,6 +128,7 @@ ATF_TC_BODY(divide, tc)
 		ring_free(&ring);
 	}
 	ATF_CHECK_EQ(18, i);
+	json_decref(list);
 }
 
 ATF_TC_WITHOUT_HEAD(divide_refuses);
@@ -182,6 +188,7 @@ ATF_TC_BODY(merge, tc)
 		expect_merge(item);
 	}
 	ATF_CHECK_EQ(26, i);
+	json_decref(list);
 }
 
 /* Theirs inside what we own by wrapping; versions at their end. */
@@ -310,6 +317,7 @@ ATF_TC_BODY(grant, tc)
 		ring_free(&ring);
 	}
 	ATF_CHECK_EQ(6, i);
+	json_decref(list);
 }
 
 ATF_TC_WITHOUT_HEAD(grant_refuses);
@@ -378,6 +386,7 @@ ATF_TC_BODY(transfer, tc)
 		ring_free(&ring);
 	}
 	ATF_CHECK_EQ(1, i);
+	json_decref(list);
 }
 
 ATF_TC_WITHOUT_HEAD(owned_wraps);

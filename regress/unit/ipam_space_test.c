@@ -13,10 +13,15 @@ static void use(struct space *, const json_t *);
 static void own_one(struct space *, uint32_t, uint32_t);
 static void expect_model(const struct space *, const bool *, const bool *);
 
+/* To be released. */
 static json_t *
 section(const char *name)
 {
-	return vectors_get(vectors_load("ipam_ring.json"), name);
+	json_t *root = vectors_load("ipam_ring.json");
+	json_t *list = json_incref(vectors_get(root, name));
+
+	json_decref(root);
+	return list;
 }
 
 static void
@@ -71,6 +76,7 @@ ATF_TC_BODY(block, tc)
 		    vectors_u64(item, "biggest_size"), got.end - start);
 	}
 	ATF_CHECK_EQ(10, i);
+	json_decref(list);
 }
 
 /* A block is within its chunk, aligned, and no other is larger. */
@@ -127,6 +133,7 @@ ATF_TC_BODY(donate, tc)
 		space_free(&space);
 	}
 	ATF_CHECK_EQ(9, i);
+	json_decref(list);
 }
 
 /* Two chunks alike, each half of what is free: all of the later one. */
