@@ -15,6 +15,7 @@
 static void usage(FILE *);
 static int become_child(const char *);
 static const char *environment(const char *);
+static const char *absolute(const char *);
 
 static const struct option long_options[] = {
     {"help", no_argument, NULL, 'h'},
@@ -58,6 +59,15 @@ environment(const char *name)
 	const char *value = getenv(name);
 
 	return value != NULL && value[0] != '\0' ? value : NULL;
+}
+
+/* What is not there stays as it is, for the error to name it so. */
+static const char *
+absolute(const char *file)
+{
+	const char *path = realpath(file, NULL);
+
+	return path != NULL ? path : file;
 }
 
 int
@@ -105,6 +115,9 @@ main(int argc, char *argv[])
 	}
 	if (verbose && !check)
 		keys[options.source.noptions++] = "log=debug";
+	/* Reload reads it again after we went to the root directory. */
+	if (options.source.file != NULL)
+		options.source.file = absolute(options.source.file);
 	options.source.peers = (const char **)(uintptr_t)(argv + optind);
 	options.source.npeers = (size_t)(argc - optind);
 	options.source.env_mtu = environment("WEAVE_MTU");

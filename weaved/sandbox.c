@@ -327,6 +327,13 @@ sandbox_enter(enum proc_id proc, enum sandbox_policy policy, uint32_t uid,
 }
 
 int
+sandbox_hide_parent(void)
+{
+	sandbox_limit(RLIMIT_CORE, 0);
+	return prctl(PR_SET_DUMPABLE, 0);
+}
+
+int
 sandbox_limit_parent(void)
 {
 	uint64_t keep = 0;
@@ -334,9 +341,6 @@ sandbox_limit_parent(void)
 	for (size_t i = 0; i < sizeof(parent_caps) / sizeof(parent_caps[0]);
 	     i++)
 		keep |= UINT64_C(1) << parent_caps[i];
-	sandbox_limit(RLIMIT_CORE, 0);
-	if (prctl(PR_SET_DUMPABLE, 0) == -1)
-		return -1;
 	if (!sandbox_caps_bounding(keep) || !sandbox_caps_set(keep))
 		return -1;
 	return 0;

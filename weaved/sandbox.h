@@ -24,9 +24,11 @@ enum sandbox_policy {
 bool sandbox_enter(enum proc_id proc, enum sandbox_policy policy, uint32_t uid,
     uint32_t gid, char text[CTL_TEXT_MAX]);
 
+/* The parent, first of all: no core dumps, no debuggers. 0, or -1 with errno. */
+int sandbox_hide_parent(void);
 /*
- * The parent: drops from the bounding, permitted and effective set all but
- * what it needs, forbids core dumps and debuggers. 0, or -1 with errno.
+ * The parent, once all is open: drops from the bounding, permitted and effective set all but
+ * what it needs. 0, or -1 with errno.
  */
 int sandbox_limit_parent(void);
 

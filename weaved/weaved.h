@@ -63,11 +63,14 @@ enum imsg_type {
 
 	/* engine to parent */
 	IMSG_DIAL, /* struct imsg_dial */
-	IMSG_RESOLVE, /* struct imsg_resolve, also parent to resolver */
+	IMSG_RESOLVE, /* struct imsg_target_id */
 	IMSG_NEIGHBOUR, /* struct imsg_neighbour */
 	IMSG_KX2_START, /* struct imsg_kx2_start */
 	IMSG_KX2_FINISH, /* struct imsg_kx2_finish */
 	IMSG_KX2_CANCEL, /* struct imsg_kx2_cancel */
+
+	/* parent to resolver */
+	IMSG_LOOKUP, /* struct imsg_lookup; answered by IMSG_RESOLVED */
 
 	/* parent to control */
 	IMSG_SOCKETS_CONTROL, /* empty, fd: listening UNIX socket */
@@ -163,7 +166,7 @@ struct imsg_dialled {
 	uint16_t pad;
 };
 
-struct imsg_resolve {
+struct imsg_lookup {
 	uint32_t target;
 	char host[CTL_TEXT_MAX];
 };

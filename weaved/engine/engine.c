@@ -773,10 +773,10 @@ mesh_op_dial(void *arg, uint32_t dial, struct endpoint to, bool direct)
 static void
 mesh_op_resolve(void *arg, uint32_t target, const char *host)
 {
-	struct imsg_resolve message = {.target = target};
+	struct imsg_target_id message = {.target = target};
 
 	(void)arg;
-	strlcpy(message.host, host, sizeof(message.host));
+	(void)host; /* the parent knows what the operator wrote */
 	child_send(IMSG_RESOLVE, 0, &message, sizeof(message));
 }
 

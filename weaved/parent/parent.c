@@ -13,6 +13,7 @@
 #include "common/log.h"
 #include "weaved/child.h"
 #include "weaved/parent/descriptors.h"
+#include "weaved/parent/detach.h"
 #include "weaved/parent/dial.h"
 #include "weaved/parent/keys.h"
 #include "weaved/parent/output.h"
@@ -67,7 +68,7 @@ static const struct dispatch_entry engine_table[] = {
     SPAWN_DISPATCH,
     DISPATCH(IMSG_DISTRUST, struct imsg_pipe, parent_handle_distrust),
     DISPATCH(IMSG_DIAL, struct imsg_dial, parent_handle_dial),
-    DISPATCH(IMSG_RESOLVE, struct imsg_resolve, parent_handle_resolve),
+    DISPATCH(IMSG_RESOLVE, struct imsg_target_id, parent_handle_resolve),
     DISPATCH(IMSG_NEIGHBOUR, struct imsg_neighbour, parent_handle_neighbour),
     DISPATCH(IMSG_KX2_START, struct imsg_kx2_start, parent_handle_kx2_start),
     DISPATCH(IMSG_KX2_FINISH, struct imsg_kx2_finish, parent_handle_kx2_finish),
@@ -100,6 +101,7 @@ static const struct spawn_ops ops[PROC_MAX] = {
     [PROC_RESOLVER] = OPS(resolver_table),
 };
 
+static void parent_resolver_gone(void);
 static bool parent_load(struct conf **, struct password **, char *, char *);
 static void parent_warn(void);
 static void parent_adopt_password(struct password *, const char *);
@@ -122,6 +124,7 @@ static void parent_children(void);
 static void parent_stop(void);
 static void parent_stop_late(evutil_socket_t, short, void *);
 static void parent_run(void);
+static bool parent_prepare(const struct parent_options *);
 
 static bool
 parent_load(
@@ -328,6 +331,8 @@ parent_gone(struct spawn *spawn)
 {
 	if (spawn == parent.procs[PROC_ENGINE])
 		dial_cancel_all(parent.dialler);
+	if (spawn == parent.procs[PROC_RESOLVER])
+		parent_resolver_gone();
 	parent_send_processes();
 }
 
@@ -373,25 +378,55 @@ parent_dialled(
 	    sizeof(message));
 }
 
+/*
+ * The name comes from our own list, so that the engine can not make the
+ * resolver ask for another; one question of each target at a time.
+ */
 static void
 parent_handle_resolve(void *arg, struct imsg *imsg)
 {
 	struct imsg_resolved failed = {0};
-	struct imsg_resolve message;
+	struct imsg_lookup lookup = {0};
+	struct imsg_target_id message;
+	struct target *target;
 
 	(void)arg;
 	memcpy(&message, imsg->data, sizeof(message));
-	message.host[sizeof(message.host) - 1] = '\0';
-	if (spawn_pipe(parent.procs[PROC_RESOLVER]) != NULL &&
-	    targets_find_id(&parent.targets, message.target) != NULL) {
-		spawn_send(parent.procs[PROC_RESOLVER], IMSG_RESOLVE, 0, -1,
-		    &message, sizeof(message));
+	target = targets_find_id(&parent.targets, message.target);
+	if (target == NULL || target->resolving)
+		return;
+	if (spawn_pipe(parent.procs[PROC_RESOLVER]) == NULL) {
+		failed.target = target->id;
+		strlcpy(
+		    failed.error, "resolver not running", sizeof(failed.error));
+		spawn_send(parent.procs[PROC_ENGINE], IMSG_RESOLVED, 0, -1,
+		    &failed, sizeof(failed));
 		return;
 	}
-	failed.target = message.target;
-	strlcpy(failed.error, "resolver not running", sizeof(failed.error));
-	spawn_send(parent.procs[PROC_ENGINE], IMSG_RESOLVED, 0, -1, &failed,
-	    sizeof(failed));
+	target->resolving = true;
+	lookup.target = target->id;
+	strlcpy(lookup.host, target->text, sizeof(lookup.host));
+	lookup.host[strcspn(lookup.host, ":")] = '\0';
+	spawn_send(parent.procs[PROC_RESOLVER], IMSG_LOOKUP, 0, -1, &lookup,
+	    sizeof(lookup));
+}
+
+/* Whoever waits for an answer hears that none will come. */
+static void
+parent_resolver_gone(void)
+{
+	struct imsg_resolved failed = {0};
+	struct target *target;
+
+	strlcpy(failed.error, "resolver ended", sizeof(failed.error));
+	TAILQ_FOREACH(target, &parent.targets, entry) {
+		if (!target->resolving)
+			continue;
+		target->resolving = false;
+		failed.target = target->id;
+		spawn_send(parent.procs[PROC_ENGINE], IMSG_RESOLVED, 0, -1,
+		    &failed, sizeof(failed));
+	}
 }
 
 static void
@@ -408,6 +443,7 @@ parent_handle_resolved(void *arg, struct imsg *imsg)
 	target = targets_find_id(&parent.targets, message.target);
 	if (target == NULL)
 		return;
+	target->resolving = false;
 	if (message.naddrs > 0)
 		targets_set_addrs(target, message.addrs, message.naddrs);
 	message.error[sizeof(message.error) - 1] = '\0';
@@ -847,6 +883,27 @@ parent_run(void)
 	event_base_dispatch(parent.base);
 }
 
+/* From the first secret on, nobody but the kernel may look into us. */
+static bool
+parent_prepare(const struct parent_options *options)
+{
+	if (geteuid() != 0) {
+		fprintf(stderr, "weaved: must be started by root\n");
+		return false;
+	}
+	if (!options->foreground && detach_begin() == -1) {
+		perror("weaved: fork");
+		return false;
+	}
+	if (sandbox_hide_parent() == -1 || sodium_init() == -1 ||
+	    (parent.keys = keys_new()) == NULL) {
+		perror("weaved: memory for keys");
+		return false;
+	}
+	password_init();
+	return true;
+}
+
 int
 parent_main(const struct parent_options *options)
 {
@@ -854,28 +911,20 @@ parent_main(const struct parent_options *options)
 
 	parent.options = options;
 	TAILQ_INIT(&parent.targets);
-	if (sodium_init() == -1 || (parent.keys = keys_new()) == NULL) {
-		fprintf(stderr, "weaved: no memory for keys\n");
-		return 1;
-	}
-	password_init();
 	output_to_stderr();
 	log_set_origin(proc_name(PROC_PARENT));
-	if (geteuid() != 0) {
-		fprintf(stderr, "weaved: must be started by root\n");
+	if (!parent_prepare(options))
 		return 1;
-	}
 	if (!parent_setup(error)) {
 		fprintf(stderr, "weaved: %s\n", error);
 		return 1;
 	}
-	if (!options->foreground) {
-		if (daemon(0, 0) == -1)
-			fatal("daemon");
-		output_to_syslog();
-	}
 	if (sandbox_limit_parent() == -1)
 		fatal("dropping capabilities");
+	if (!options->foreground) {
+		output_to_syslog();
+		detach_done();
+	}
 	parent_run();
 	unlink(parent.conf->control_socket);
 	keys_free(parent.keys);

@@ -23,6 +23,7 @@ struct target {
 	bool added; /* by the operator: kept on disk */
 	uint32_t addrs[TARGETS_ADDRS_MAX];
 	size_t naddrs;
+	bool resolving; /* asked the resolver, no answer yet */
 };
 
 TAILQ_HEAD(targets, target);

@@ -9,12 +9,12 @@
 #include "weaved/child.h"
 #include "weaved/resolver/resolver.h"
 
-static void resolver_handle_resolve(void *, struct imsg *);
+static void resolver_handle_lookup(void *, struct imsg *);
 static void resolver_collect(const struct addrinfo *, struct imsg_resolved *);
 
 static const struct dispatch_entry table[] = {
     CHILD_DISPATCH,
-    DISPATCH(IMSG_RESOLVE, struct imsg_resolve, resolver_handle_resolve),
+    DISPATCH(IMSG_LOOKUP, struct imsg_lookup, resolver_handle_lookup),
 };
 
 static void
@@ -35,12 +35,12 @@ resolver_collect(const struct addrinfo *list, struct imsg_resolved *answer)
 
 /* One at a time: a slow name server delays only other names. */
 static void
-resolver_handle_resolve(void *arg, struct imsg *imsg)
+resolver_handle_lookup(void *arg, struct imsg *imsg)
 {
 	const struct addrinfo hints = {
 	    .ai_family = AF_INET, .ai_socktype = SOCK_STREAM};
 	struct imsg_resolved answer = {0};
-	struct imsg_resolve message;
+	struct imsg_lookup message;
 	struct addrinfo *list;
 	int error;
 
