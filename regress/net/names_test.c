@@ -29,9 +29,27 @@ ATF_TC_BODY(ourself, tc)
 	net_check(pair.net);
 }
 
+/* Looked up by the resolver: one name that is ours, one that is nobody's. */
+ATF_TC_WITHOUT_HEAD(by_name);
+ATF_TC_BODY(by_name, tc)
+{
+	struct pair pair = pair_new(NET_ENCRYPTED);
+
+	host_peer(pair.a, "localhost");
+	host_peer(pair.a, "nobody.invalid");
+	pair_start(&pair, PAIR_MTU);
+	NET_WAIT(20, host_has_cause(pair.a, "ourself"));
+	NET_WAIT(60,
+	    host_has_cause(pair.a, "name resolution") ||
+		host_has_cause(pair.a, "Name or service"));
+	ATF_CHECK_EQ(1, host_connections(pair.a, "established", NULL));
+	net_check(pair.net);
+}
+
 ATF_TP_ADD_TCS(tp)
 {
 	ATF_TP_ADD_TC(tp, twice);
 	ATF_TP_ADD_TC(tp, ourself);
+	ATF_TP_ADD_TC(tp, by_name);
 	return atf_no_error();
 }
