@@ -22,13 +22,14 @@
 #include "weaved/parent/descriptors.h"
 #include "weaved/weaved.h"
 
-#define PORT_TRIES 20
-#define PORT_PAUSE 50000000 /* nanoseconds */
+#define BUSY_TRIES 20
+#define BUSY_PAUSE 50000000 /* nanoseconds */
 #define LISTEN_BACKLOG 128
 #define UDP_BUFFER (8 * 1024 * 1024) /* bytes, each direction */
 
 static int descriptors_fail(char *, const char *, const char *);
-static int descriptors_bind_patiently(int, const struct sockaddr_in *);
+static bool descriptors_be_patient(int *);
+static int descriptors_bind_tcp(int, const struct sockaddr_in *);
 static int descriptors_open_tcp(const struct conf *, char *);
 static int descriptors_open_udp(const struct conf *, int, char *);
 static int descriptors_steer(int);
@@ -57,18 +58,29 @@ descriptors_setup_stream(int fd)
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 }
 
-/* The engine of a daemon that was just killed holds its port a little longer. */
-static int
-descriptors_bind_patiently(int fd, const struct sockaddr_in *sin)
+/*
+ * The children of a daemon that was just killed hold what they have a little
+ * longer. Sleeps; false when that was often enough.
+ */
+static bool
+descriptors_be_patient(int *tries)
 {
-	const struct timespec pause = {.tv_nsec = PORT_PAUSE};
-	int tries = PORT_TRIES;
+	const struct timespec pause = {.tv_nsec = BUSY_PAUSE};
 
-	while (bind(fd, (const struct sockaddr *)sin, sizeof(*sin)) == -1) {
-		if (errno != EADDRINUSE || --tries == 0)
+	if (++*tries == BUSY_TRIES)
+		return false;
+	nanosleep(&pause, NULL);
+	return true;
+}
+
+static int
+descriptors_bind_tcp(int fd, const struct sockaddr_in *sin)
+{
+	int tries = 0;
+
+	while (bind(fd, (const struct sockaddr *)sin, sizeof(*sin)) == -1)
+		if (errno != EADDRINUSE || !descriptors_be_patient(&tries))
 			return -1;
-		nanosleep(&pause, NULL);
-	}
 	return 0;
 }
 
@@ -85,7 +97,7 @@ descriptors_open_tcp(const struct conf *conf, char *error)
 		return descriptors_fail(error, "TCP", "socket");
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	descriptors_setup_stream(fd);
-	if (descriptors_bind_patiently(fd, &sin) == -1 ||
+	if (descriptors_bind_tcp(fd, &sin) == -1 ||
 	    listen(fd, LISTEN_BACKLOG) == -1) {
 		char address[IPV4_STRLEN];
 
@@ -244,6 +256,7 @@ static int
 descriptors_tap(
     struct descriptors *fds, const struct conf *conf, int fd, char *error)
 {
+	int tries = 0;
 	struct ifreq ifr = {0};
 
 	snprintf(
@@ -253,8 +266,9 @@ descriptors_tap(
 		return descriptors_fail(error, "TAP", "/dev/net/tun");
 	strlcpy(ifr.ifr_name, fds->tap_name, sizeof(ifr.ifr_name));
 	ifr.ifr_flags = IFF_TAP | IFF_NO_PI;
-	if (ioctl(fds->tap, TUNSETIFF, &ifr) == -1)
-		return descriptors_fail(error, "TAP", fds->tap_name);
+	while (ioctl(fds->tap, TUNSETIFF, &ifr) == -1)
+		if (errno != EBUSY || !descriptors_be_patient(&tries))
+			return descriptors_fail(error, "TAP", fds->tap_name);
 	descriptors_no_accept_ra(fds->tap_name);
 	memset(&ifr, 0, sizeof(ifr));
 	strlcpy(ifr.ifr_name, conf->bridge, sizeof(ifr.ifr_name));
@@ -326,13 +340,14 @@ descriptors_open_control(struct descriptors *fds, const struct conf *conf,
     uint32_t gid, char error[CONF_ERROR_MAX])
 {
 	struct sockaddr_un sun = {.sun_family = AF_UNIX};
+	int bound, tries = 0;
 	mode_t mask;
-	int bound;
 
 	strlcpy(sun.sun_path, conf->control_socket, sizeof(sun.sun_path));
-	if (descriptors_unlink_stale(&sun) == -1)
-		return descriptors_fail(
-		    error, "control-socket", conf->control_socket);
+	while (descriptors_unlink_stale(&sun) == -1)
+		if (errno != EADDRINUSE || !descriptors_be_patient(&tries))
+			return descriptors_fail(
+			    error, "control-socket", conf->control_socket);
 	fds->control =
 	    socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fds->control == -1)
