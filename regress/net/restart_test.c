@@ -36,9 +36,26 @@ ATF_TC_BODY(killed, tc)
 	restart_with(SIGKILL);
 }
 
+/* A supervisor starts the next while children of the last still go. */
+ATF_TC_WITHOUT_HEAD(killed_often);
+ATF_TC_BODY(killed_often, tc)
+{
+	struct pair pair = pair_new(NET_ENCRYPTED);
+	int i;
+
+	pair_start(&pair, PAIR_MTU);
+	for (i = 0; i < 30; i++) {
+		host_kill(pair.b, SIGKILL);
+		host_start(pair.b);
+	}
+	pair_require(&pair);
+	net_check(pair.net);
+}
+
 ATF_TP_ADD_TCS(tp)
 {
 	ATF_TP_ADD_TC(tp, terminated);
 	ATF_TP_ADD_TC(tp, killed);
+	ATF_TP_ADD_TC(tp, killed_often);
 	return atf_no_error();
 }

@@ -256,8 +256,8 @@ static int
 descriptors_tap(
     struct descriptors *fds, const struct conf *conf, int fd, char *error)
 {
-	int tries = 0;
 	struct ifreq ifr = {0};
+	int tries = 0;
 
 	snprintf(
 	    fds->tap_name, sizeof(fds->tap_name), "%.11s-tap", conf->bridge);
