@@ -29,8 +29,9 @@
 
 static int descriptors_fail(char *, const char *, const char *);
 static bool descriptors_be_patient(int *);
-static int descriptors_bind_tcp(int, const struct sockaddr_in *);
+static int descriptors_bind(int, const struct sockaddr_in *);
 static int descriptors_open_tcp(const struct conf *, char *);
+static int descriptors_await_udp(const struct conf *, char *);
 static int descriptors_open_udp(const struct conf *, int, char *);
 static int descriptors_steer(int);
 static int descriptors_bridge(const struct conf *, uint64_t, int, char *);
@@ -74,7 +75,7 @@ descriptors_be_patient(int *tries)
 }
 
 static int
-descriptors_bind_tcp(int fd, const struct sockaddr_in *sin)
+descriptors_bind(int fd, const struct sockaddr_in *sin)
 {
 	int tries = 0;
 
@@ -97,7 +98,7 @@ descriptors_open_tcp(const struct conf *conf, char *error)
 		return descriptors_fail(error, "TCP", "socket");
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	descriptors_setup_stream(fd);
-	if (descriptors_bind_tcp(fd, &sin) == -1 ||
+	if (descriptors_bind(fd, &sin) == -1 ||
 	    listen(fd, LISTEN_BACKLOG) == -1) {
 		char address[IPV4_STRLEN];
 
@@ -122,6 +123,32 @@ descriptors_steer(int fd)
 
 	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program,
 	    sizeof(program));
+}
+
+/*
+ * Both sockets must be the first of their group: a member that leaves is
+ * replaced by the last one, and input would then go to that. So the port has
+ * to be free of others before.
+ */
+static int
+descriptors_await_udp(const struct conf *conf, char *error)
+{
+	struct sockaddr_in sin = {.sin_family = AF_INET,
+	    .sin_port = htons(conf->port),
+	    .sin_addr.s_addr = htonl(conf->listen)};
+	int fd, bound;
+
+	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd == -1)
+		return descriptors_fail(error, "UDP", "socket");
+	bound = descriptors_bind(fd, &sin);
+	if (bound == -1 && errno == EADDRINUSE)
+		snprintf(
+		    error, CONF_ERROR_MAX, "UDP port %u in use", conf->port);
+	else if (bound == -1)
+		descriptors_fail(error, "UDP", "bind");
+	close(fd);
+	return bound;
 }
 
 static int
@@ -164,7 +191,8 @@ int
 descriptors_open_sockets(struct descriptors *fds, const struct conf *conf,
     char error[CONF_ERROR_MAX])
 {
-	if ((fds->tcp = descriptors_open_tcp(conf, error)) == -1)
+	if ((fds->tcp = descriptors_open_tcp(conf, error)) == -1 ||
+	    descriptors_await_udp(conf, error) == -1)
 		return -1;
 	fds->df = descriptors_open_udp(conf, IP_PMTUDISC_DO, error);
 	if (fds->df == -1)
