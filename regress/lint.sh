@@ -87,7 +87,7 @@ check_links
 {
 	clang-format --dry-run -Werror \
 	    $(sources common weaved weavectl regress) || failed=1
-	find man ./*.5 -name '*.[58]' -exec mandoc -Tlint -Wwarning {} + ||
+	find man ./*.5 -name '*.[58]' -exec mandoc -Tlint {} + ||
 	    failed=1
 	shellcheck .ci/run etc/*.init $(find etc regress -name '*.sh' \
 	    -not -name '*_test.sh') || failed=1
