@@ -330,6 +330,36 @@ ATF_TC_BODY(redial, tc)
 	dialer_free(dialer);
 }
 
+static void
+keep_row(void *arg, const struct dialer_row *row)
+{
+	*(struct dialer_row *)arg = *row;
+}
+
+/* How long it is unconnected: since it was wanted, then since it was lost. */
+ATF_TC_WITHOUT_HEAD(age);
+ATF_TC_BODY(age, tc)
+{
+	struct dialer_row row = {.state = CTL_STATE_MAX};
+
+	setup();
+	add(1, "10.0.0.1");
+	run();
+	dialer_ended(dialer, seen.dial, "no", false, now);
+	now += 5000;
+	dialer_show(dialer, keep_row, &row, now);
+	ATF_CHECK_EQ(CTL_FAILED, row.state);
+	ATF_CHECK_EQ(5, row.age);
+	wait_for_dial();
+	dialer_connected(dialer, seen.dial);
+	now += 100000;
+	dialer_ended(dialer, seen.dial, "lost", false, now);
+	now += 3000;
+	dialer_show(dialer, keep_row, &row, now);
+	ATF_CHECK_EQ(3, row.age);
+	dialer_free(dialer);
+}
+
 ATF_TC_WITHOUT_HEAD(bad_targets);
 ATF_TC_BODY(bad_targets, tc)
 {
@@ -355,6 +385,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, by_name);
 	ATF_TP_ADD_TC(tp, unresolved_backs_off);
 	ATF_TP_ADD_TC(tp, redial);
+	ATF_TP_ADD_TC(tp, age);
 	ATF_TP_ADD_TC(tp, bad_targets);
 	return atf_no_error();
 }

@@ -35,6 +35,7 @@ struct direct {
 	uint64_t fresh; /* addresses usable until */
 	uint64_t try_at; /* next look-up without addresses */
 	uint64_t interval;
+	uint64_t since; /* like this: added, or fails to resolve */
 	char error[128];
 };
 
@@ -54,6 +55,7 @@ struct attempt {
 	bool direct;
 	bool known; /* without a look-up */
 	struct direct *owner; /* whose host to look up */
+	uint64_t since; /* unconnected */
 	char cause[CTL_CAUSE_MAX];
 };
 
@@ -212,6 +214,7 @@ attempt_want(struct dialer *dialer, struct endpoint at, uint64_t now)
 	if (attempt == NULL)
 		return NULL;
 	attempt->at = at;
+	attempt->since = now;
 	attempt_restart(attempt, now);
 	RB_INSERT(attempt_tree, &dialer->attempts, attempt);
 	dialer->nattempts++;
@@ -281,7 +284,8 @@ dialer_target_add(
 	struct direct fresh = {.id = target,
 	    .restart = true,
 	    .try_at = now,
-	    .interval = DIALER_FIRST};
+	    .interval = DIALER_FIRST,
+	    .since = now};
 
 	if (!direct_parse(&fresh, text))
 		return -1;
@@ -344,6 +348,8 @@ dialer_resolved(struct dialer *dialer, uint32_t target, const uint32_t *addrs,
 	if (error == NULL && naddrs == 0)
 		error = "no address";
 	if (error != NULL) {
+		if (direct->error[0] == '\0')
+			direct->since = now;
 		snprintf(direct->error, sizeof(direct->error), "%s", error);
 		direct->try_at = back_off(&direct->interval, now);
 	} else {
@@ -445,6 +451,8 @@ dialer_connected(struct dialer *dialer, uint32_t dial)
 static void
 attempt_fail(struct attempt *attempt, const char *cause, uint64_t now)
 {
+	if (attempt->state == ATTEMPT_CONNECTED)
+		attempt->since = now;
 	snprintf(attempt->cause, sizeof(attempt->cause), "%s", cause);
 	if (attempt->state == ATTEMPT_CONNECTED &&
 	    now > attempt->try_at + DIALER_RESET_AFTER)
@@ -709,8 +717,9 @@ static void
 show_attempt(
     const struct attempt *attempt, dialer_emit emit, void *arg, uint64_t now)
 {
-	struct dialer_row row = {
-	    .direct = attempt->direct, .cause = attempt->cause};
+	struct dialer_row row = {.direct = attempt->direct,
+	    .age = (uint32_t)((now - attempt->since) / 1000),
+	    .cause = attempt->cause};
 
 	if (attempt->state == ATTEMPT_CONNECTED ||
 	    attempt->state == ATTEMPT_SUSPENDED)
@@ -731,7 +740,9 @@ static void
 show_unresolved(
     const struct direct *direct, dialer_emit emit, void *arg, uint64_t now)
 {
-	struct dialer_row row = {.direct = true, .cause = direct->error};
+	struct dialer_row row = {.direct = true,
+	    .age = (uint32_t)((now - direct->since) / 1000),
+	    .cause = direct->error};
 
 	strlcpy(row.address, direct->text, sizeof(row.address));
 	row.state = direct->error[0] != '\0' ? CTL_FAILED : CTL_CONNECTING;

@@ -51,6 +51,7 @@ struct dialer_row {
 	char address[CTL_TEXT_MAX];
 	uint32_t state; /* enum ctl_connection_state */
 	bool direct;
+	uint32_t age; /* seconds like this */
 	uint32_t retry_in; /* seconds, CTL_RETRY_NEVER */
 	const char *cause;
 };

@@ -121,6 +121,7 @@ show_dialer_row(void *arg, const struct dialer_row *from)
 	row.direct = from->direct;
 	strlcpy(row.address, from->address, sizeof(row.address));
 	strlcpy(row.overlay, "none", sizeof(row.overlay));
+	row.age = from->age;
 	row.retry_in = from->retry_in;
 	local_print(row.cause, sizeof(row.cause), from->cause);
 	show->emit(show->arg, CTL_CONNECTION, &row, sizeof(row));
