@@ -278,6 +278,57 @@ ATF_TC_BODY(connection_limit, tc)
 	meshes_free(&net);
 }
 
+static void
+count_clear(void *arg, uint32_t type, const void *row, size_t len)
+{
+	struct ctl_connection conn;
+
+	if (type != CTL_CONNECTION)
+		return;
+	ATF_REQUIRE_EQ(sizeof(conn), len);
+	memcpy(&conn, row, len);
+	*(size_t *)arg += conn.state == CTL_ESTABLISHED && !conn.encrypted;
+}
+
+static size_t
+node_clear(size_t index)
+{
+	size_t count = 0;
+
+	mesh_show(net.nodes[index].mesh, CTL_SHOW_CONNECTIONS, count_clear,
+	    &count, net.now);
+	return count;
+}
+
+/* A subnet is trusted no more: its connections must not stay clear. */
+ATF_TC_WITHOUT_HEAD(trust_withdrawn);
+ATF_TC_BODY(trust_withdrawn, tc)
+{
+	struct subnet subnet = {MESHES_NET, 24};
+	size_t i;
+
+	meshes_init(&net);
+	for (i = 0; i < 2; i++) {
+		net.nodes[i].password = "s3cr3t";
+		net.nodes[i].conf.trusted[0] = subnet;
+		net.nodes[i].conf.ntrusted = 1;
+		node_start(&net, i);
+	}
+	node_target(&net, 0, 1);
+	meshes_run(&net, 3000);
+	ATF_REQUIRE(meshes_full(&net, 2));
+	ATF_REQUIRE_EQ(1, node_clear(0));
+	net.nodes[0].conf.ntrusted = 0;
+	mesh_reconfigure(net.nodes[0].mesh, &net.nodes[0].conf, net.now);
+	meshes_run(&net, 1);
+	ATF_CHECK_EQ(0, node_clear(0));
+	meshes_run(&net, 10000);
+	ATF_CHECK(meshes_full(&net, 2));
+	ATF_CHECK_EQ(0, node_clear(0));
+	ATF_CHECK_EQ(0, node_clear(1));
+	meshes_free(&net);
+}
+
 /* In the name of node 0: whose broadcasts it passes on to all. */
 static void
 raw_gossip(int fd, uint8_t tag, const char *channel, const char *text)
@@ -421,6 +472,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, password_on_one_side);
 	ATF_TP_ADD_TC(tp, no_common_overlay);
 	ATF_TP_ADD_TC(tp, connection_limit);
+	ATF_TP_ADD_TC(tp, trust_withdrawn);
 	ATF_TP_ADD_TC(tp, unknown_channel_relayed);
 	ATF_TP_ADD_TC(tp, too_many_channels);
 	ATF_TP_ADD_TC(tp, slow_peer);

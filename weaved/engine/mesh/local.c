@@ -71,6 +71,19 @@ trusts(const struct mesh *mesh, uint32_t addr)
 	return false;
 }
 
+/* What goes in the clear by a trust that is gone must not go on. */
+void
+local_withdraw_trust(struct mesh *mesh)
+{
+	struct connection *conn;
+
+	RB_FOREACH(conn, connection_tree, &mesh->connections) {
+		if (conn->encrypted && conn->trusted &&
+		    !trusts(mesh, conn->remote.addr))
+			connection_doom(conn, "no longer in a trusted subnet");
+	}
+}
+
 size_t
 local_features(void *arg, struct connection *conn, uint8_t *buf, size_t size)
 {

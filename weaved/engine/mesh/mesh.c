@@ -161,6 +161,7 @@ mesh_reconfigure(struct mesh *mesh, const struct mesh_conf *conf, uint64_t now)
 		mesh_announce(mesh, PEERNAME_UNKNOWN, now);
 	}
 	mesh->conf = *conf;
+	local_withdraw_trust(mesh);
 	mesh->dial_news = true;
 	mesh->urgent = true;
 }

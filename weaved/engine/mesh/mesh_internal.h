@@ -84,6 +84,8 @@ void local_established(
     struct mesh *mesh, struct connection *conn, uint64_t now);
 size_t local_features(
     void *arg, struct connection *conn, uint8_t *buf, size_t size);
+/* Ends the connections that the present configuration no longer trusts. */
+void local_withdraw_trust(struct mesh *mesh);
 /* "->[1.2.3.4:6783|name(nick)]" for the log, nick made printable. */
 const char *local_format(
     const struct connection *conn, char buf[MESH_CONNECTION_STRLEN]);
