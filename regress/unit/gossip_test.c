@@ -12,6 +12,8 @@
 #include "weaved/engine/mesh/envelope.h"
 #include "weaved/engine/mesh/wire.h"
 
+#define RAW_NAME UINT64_C(0x0b0000000000) /* of node_join_raw() */
+
 static struct meshes net;
 
 static void
@@ -329,14 +331,9 @@ ATF_TC_BODY(trust_withdrawn, tc)
 	meshes_free(&net);
 }
 
-/* In the name of node 0: whose broadcasts it passes on to all. */
 static void
-raw_gossip(int fd, uint8_t tag, const char *channel, const char *text)
+raw_envelope(int fd, struct envelope env, const char *channel)
 {
-	struct envelope env = {.tag = tag,
-	    .source = net.nodes[0].conf.name,
-	    .data = (const uint8_t *)text,
-	    .len = strlen(text)};
 	struct gob_encoder enc;
 	uint8_t length[4];
 
@@ -347,6 +344,50 @@ raw_gossip(int fd, uint8_t tag, const char *channel, const char *text)
 	raw_write(fd, enc.data, enc.len);
 	gob_encode_free(&enc);
 	meshes_run(&net, 0);
+}
+
+/* In the name of node 0: whose broadcasts it passes on to all. */
+static void
+raw_gossip(int fd, uint8_t tag, const char *channel, const char *text)
+{
+	raw_envelope(fd,
+	    (struct envelope){.tag = tag,
+		.source = net.nodes[0].conf.name,
+		.data = (const uint8_t *)text,
+		.len = strlen(text)},
+	    channel);
+}
+
+/* From one raw peer to another. */
+static void
+raw_unicast(int fd, uint8_t to, const char *channel, const char *data,
+    size_t len)
+{
+	raw_envelope(fd,
+	    (struct envelope){.tag = WIRE_GOSSIP_UNICAST,
+		.source = RAW_NAME + 1,
+		.destination = RAW_NAME + to,
+		.data = (const uint8_t *)data,
+		.len = len},
+	    channel);
+}
+
+/* How many unicasts have reached a raw peer. */
+static unsigned
+raw_unicasts(int fd)
+{
+	static uint8_t body[65536];
+	uint8_t length[4];
+	unsigned count = 0;
+	size_t len;
+
+	while (raw_read(&net, fd, length, sizeof(length))) {
+		len = wire_length_get(length);
+		ATF_REQUIRE(len > 0 && len <= sizeof(body));
+		ATF_REQUIRE(raw_read(&net, fd, body, len));
+		count += body[0] == WIRE_GOSSIP_UNICAST;
+	}
+	return count;
 }
 
 /* How many gossip messages with this text have reached a raw peer. */
@@ -394,7 +435,32 @@ ATF_TC_BODY(unknown_channel_relayed, tc)
 	meshes_free(&net);
 }
 
-/* More names of channels than we keep are not an error, only not relayed. */
+/* What kills a real router is not passed on to one (13). */
+ATF_TC_WITHOUT_HEAD(harmful_unicast_dropped);
+ATF_TC_BODY(harmful_unicast_dropped, tc)
+{
+	int a, b;
+
+	start(1, NULL);
+	a = node_join_raw(&net, 0, 1);
+	b = node_join_raw(&net, 0, 2);
+	raw_unicasts(b);
+	raw_unicast(a, 2, "IPallocation", "", 0);
+	raw_unicast(a, 2, "IPallocation", "\3x", 2);
+	ATF_CHECK_EQ(0, raw_unicasts(b));
+	raw_unicast(a, 2, "IPallocation", "\2x", 2);
+	raw_unicast(a, 2, "other", "", 0);
+	ATF_CHECK_EQ(2, raw_unicasts(b));
+	ATF_CHECK_EQ(2, node_rows(&net, 0, CTL_ESTABLISHED));
+	close(a);
+	close(b);
+	meshes_free(&net);
+}
+
+/*
+ * More names of channels than we keep are not an error, only not relayed; a
+ * real router's own ones always are.
+ */
 ATF_TC_WITHOUT_HEAD(too_many_channels);
 ATF_TC_BODY(too_many_channels, tc)
 {
@@ -410,7 +476,10 @@ ATF_TC_BODY(too_many_channels, tc)
 		snprintf(channel, sizeof(channel), "channel%u", i);
 		raw_gossip(a, WIRE_GOSSIP_BROADCAST, channel, "x");
 	}
-	ATF_CHECK_EQ(16, raw_count(b, WIRE_GOSSIP_BROADCAST, "x"));
+	ATF_CHECK_EQ(14, raw_count(b, WIRE_GOSSIP_BROADCAST, "x"));
+	raw_gossip(a, WIRE_GOSSIP_BROADCAST, "IPallocation", "y");
+	raw_gossip(a, WIRE_GOSSIP_BROADCAST, "nameserver", "y");
+	ATF_CHECK_EQ(2, raw_count(b, WIRE_GOSSIP_BROADCAST, "y"));
 	ATF_CHECK_EQ(2, node_rows(&net, 0, CTL_ESTABLISHED));
 	close(a);
 	close(b);
@@ -474,6 +543,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, connection_limit);
 	ATF_TP_ADD_TC(tp, trust_withdrawn);
 	ATF_TP_ADD_TC(tp, unknown_channel_relayed);
+	ATF_TP_ADD_TC(tp, harmful_unicast_dropped);
 	ATF_TP_ADD_TC(tp, too_many_channels);
 	ATF_TP_ADD_TC(tp, slow_peer);
 	ATF_TP_ADD_TC(tp, half_open_flood);

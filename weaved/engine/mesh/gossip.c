@@ -7,6 +7,8 @@
 #include "weaved/engine/mesh/mesh_internal.h"
 
 #define TOPOLOGY "topology"
+#define IPAM "IPallocation"
+#define IPAM_KIND_LAST 2 /* of unicasts (10.2) */
 
 /* What is to be passed on: names of records, or bytes. */
 struct payload {
@@ -45,6 +47,8 @@ static bool receive_topology(struct mesh *mesh, const struct envelope *env,
 static bool receive_unicast(struct mesh *mesh, struct connection *conn,
     struct envelope *env, const uint8_t *body, size_t len, char *cause,
     size_t size, uint64_t now);
+static bool unicast_harmful(
+    const uint8_t *body, size_t len, struct envelope *env);
 static void receive_other(struct mesh *mesh, struct channel *channel,
     const struct envelope *env, uint64_t now);
 static bool send_envelope(struct connection *conn,
@@ -156,6 +160,11 @@ gossip_init(struct gossip *gossip, uint64_t now)
 	memset(gossip, 0, sizeof(*gossip));
 	strlcpy(gossip->topology.name, TOPOLOGY, sizeof(gossip->topology.name));
 	gossip->topology.topology = true;
+	/* Strangers' channels can not take the place of those in use. */
+	strlcpy(gossip->channels[gossip->nchannels++].name, IPAM,
+	    sizeof(gossip->channels[0].name));
+	strlcpy(gossip->channels[gossip->nchannels++].name, "nameserver",
+	    sizeof(gossip->channels[0].name));
 	TAILQ_INIT(&gossip->deferred);
 	gossip->periodic = now + GOSSIP_INTERVAL;
 	gossip->seen = surrogate_new();
@@ -451,12 +460,23 @@ receive_other(struct mesh *mesh, struct channel *channel,
 	blob_release(payload.blob);
 }
 
+/* Real routers die of some unicasts, or go deaf (13). */
+static bool
+unicast_harmful(const uint8_t *body, size_t len, struct envelope *env)
+{
+	if (strcmp(env->channel, IPAM) != 0)
+		return false;
+	return !envelope_parse_data(body, len, env) || env->len == 0 ||
+	    env->data[0] > IPAM_KIND_LAST;
+}
+
 static bool
 receive_unicast(struct mesh *mesh, struct connection *conn,
     struct envelope *env, const uint8_t *body, size_t len, char *cause,
     size_t size, uint64_t now)
 {
 	struct connection *next = NULL;
+	const char *why = "no route";
 	uint32_t suppressed;
 	uint64_t hop;
 
@@ -471,11 +491,15 @@ receive_unicast(struct mesh *mesh, struct connection *conn,
 	if (hop != PEERNAME_UNKNOWN)
 		next = mesh_connection_to(mesh, hop);
 	/* Back to where it came from it would go round. */
-	if (next != NULL && next != conn)
+	if (unicast_harmful(body, len, env))
+		why = "malformed";
+	else if (next != NULL && next != conn) {
 		connection_send(next, env->tag, body + 1, len - 1);
-	else if (log_limit_pass(&mesh->log_gossip, now, &suppressed))
-		log_warn(
-		    "gossip unicast dropped: no route (%u more)", suppressed);
+		return true;
+	}
+	if (log_limit_pass(&mesh->log_gossip, now, &suppressed))
+		log_warn("gossip unicast dropped: %s (%u more)", why,
+		    suppressed);
 	return true;
 }
 
