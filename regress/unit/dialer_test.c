@@ -245,6 +245,29 @@ ATF_TC_BODY(limits, tc)
 	dialer_free(dialer);
 }
 
+/* However much gossip invents, the operator's peers are dialled. */
+ATF_TC_WITHOUT_HEAD(found_leave_room);
+ATF_TC_BODY(found_leave_room, tc)
+{
+	static struct endpoint found[DIALER_ADDRS_MAX];
+	size_t i;
+
+	setup();
+	for (i = 0; i < DIALER_ADDRS_MAX; i++) {
+		found[i].addr = 0x0a010000 + (uint32_t)i;
+		found[i].port = PORT;
+	}
+	view.found = found;
+	view.nfound = DIALER_ADDRS_MAX;
+	run();
+	dialer_ended(dialer, seen.dial, "no", false, now);
+	add(1, "10.0.0.1");
+	run();
+	ATF_CHECK(seen.direct);
+	ATF_CHECK_EQ(0x0a000001, seen.to.addr);
+	dialer_free(dialer);
+}
+
 ATF_TC_WITHOUT_HEAD(by_name);
 ATF_TC_BODY(by_name, tc)
 {
@@ -382,6 +405,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, held_is_not_dialled);
 	ATF_TP_ADD_TC(tp, discovered);
 	ATF_TP_ADD_TC(tp, limits);
+	ATF_TP_ADD_TC(tp, found_leave_room);
 	ATF_TP_ADD_TC(tp, by_name);
 	ATF_TP_ADD_TC(tp, unresolved_backs_off);
 	ATF_TP_ADD_TC(tp, redial);

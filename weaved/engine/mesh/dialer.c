@@ -544,6 +544,9 @@ want_found(struct dialer *dialer, struct endpoint at, uint64_t now)
 
 	if (net == 0 || net == 127 || net >= 224 || at.port == 0)
 		return;
+	if (dialer->nattempts >= DIALER_FOUND_MAX &&
+	    attempt_find(dialer, at) == NULL)
+		return;
 	attempt = attempt_want(dialer, at, now);
 	if (attempt == NULL)
 		return;

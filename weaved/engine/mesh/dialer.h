@@ -20,6 +20,7 @@
 #define DIALER_RESET_AFTER 60000 /* a connection that lasted starts anew */
 #define DIALER_ATTEMPTS_MAX 64 /* at the same time */
 #define DIALER_ADDRS_MAX 4096 /* all addresses kept */
+#define DIALER_FOUND_MAX 2048 /* beyond, only targets get a place */
 #define DIALER_NEVER UINT64_MAX
 
 struct dialer;

@@ -286,8 +286,9 @@ log_end(struct mesh *mesh, const struct connection *conn, uint64_t now)
 	if (conn->added)
 		log_info("%s: connection shutting down due to error: %s", buf,
 		    conn->cause);
-	else if (conn->outbound ||
-	    log_limit_pass(&mesh->log_inbound, now, &suppressed))
+	else if (conn->outbound
+		? mesh_may_log_dial(mesh, conn->remote, now)
+		: log_limit_pass(&mesh->log_inbound, now, &suppressed))
 		log_info("%s connection shutting down due to error during "
 			 "handshake: %s",
 		    buf, conn->cause);

@@ -259,11 +259,22 @@ mesh_redial(struct mesh *mesh, struct endpoint at, uint64_t now)
 	dialer_redial(mesh->dialer, at, PEERNAME_UNKNOWN, 0, now);
 }
 
+bool
+mesh_may_log_dial(struct mesh *mesh, struct endpoint at, uint64_t now)
+{
+	uint32_t suppressed;
+
+	return dialer_is_direct(mesh->dialer, at) ||
+	    log_limit_pass(&mesh->log_found, now, &suppressed);
+}
+
 static const char *
 dial_error(int error, char *buf, size_t size)
 {
 	if (error == ETIMEDOUT)
 		return "timeout";
+	if (error == EAGAIN) /* the parent's limits */
+		return "too many attempts at once";
 	strlcpy(buf, strerror(error), size);
 	buf[0] = (char)tolower((unsigned char)buf[0]);
 	return buf;
@@ -285,10 +296,10 @@ mesh_dialled(struct mesh *mesh, uint32_t dial, int fd, struct endpoint local,
 		return;
 	}
 	if (error != 0 || fd == -1) {
-		dial_error(error, buf, sizeof(buf));
-		log_info("->[%s] error during connection attempt: %s",
-		    endpoint_format(at, text),
-		    dial_error(error, buf, sizeof(buf)));
+		if (mesh_may_log_dial(mesh, at, now))
+			log_info("->[%s] error during connection attempt: %s",
+			    endpoint_format(at, text),
+			    dial_error(error, buf, sizeof(buf)));
 		dialer_ended(mesh->dialer, dial,
 		    dial_error(error, buf, sizeof(buf)), false, now);
 		if (fd != -1)
@@ -558,15 +569,16 @@ static void
 collect(struct mesh *mesh, uint64_t now)
 {
 	char name[PEERNAME_STRLEN];
+	uint32_t suppressed;
 	uint64_t *removed;
 	size_t i, n;
 
 	n = topology_collect(mesh->topology, &removed);
-	for (i = 0; i < n; i++) {
-		log_info("Removed unreachable peer %s",
-		    peername_format(removed[i], name));
+	for (i = 0; i < n; i++)
 		mesh->ops->overlay_peer_gone(mesh->arg, removed[i]);
-	}
+	if (n > 0 && log_limit_pass(&mesh->log_removed, now, &suppressed))
+		log_info("Removed unreachable peer %s (%zu more)",
+		    peername_format(removed[0], name), n - 1);
 	free(removed);
 	if (n == 0)
 		return;
@@ -828,7 +840,11 @@ on_dial(void *arg, uint32_t dial, struct endpoint to, bool direct)
 	struct mesh *mesh = arg;
 	char at[ENDPOINT_STRLEN];
 
-	log_info("->[%s] attempting connection", endpoint_format(to, at));
+	endpoint_format(to, at);
+	if (direct)
+		log_info("->[%s] attempting connection", at);
+	else
+		log_debug("->[%s] attempting connection", at);
 	mesh->ops->dial(mesh->arg, dial, to, direct);
 }
 

@@ -64,6 +64,8 @@ struct mesh {
 	struct log_limit log_refused;
 	struct log_limit log_inbound;
 	struct log_limit log_gossip;
+	struct log_limit log_found;
+	struct log_limit log_removed;
 };
 
 /* mesh.c */
@@ -75,6 +77,9 @@ void mesh_routes_changed(struct mesh *mesh, uint64_t now);
 void mesh_collect_later(struct mesh *mesh, uint64_t now);
 /* A record to announce; PEERNAME_UNKNOWN: our own alone. */
 void mesh_announce(struct mesh *mesh, uint64_t peer, uint64_t now);
+
+/* Where to dial is the operator's word, or gossip's: that seldom. */
+bool mesh_may_log_dial(struct mesh *mesh, struct endpoint at, uint64_t now);
 
 /* local.c: the ops of a connection that concern our own peer. */
 bool local_join(
