@@ -419,11 +419,16 @@ receive_topology(struct mesh *mesh, const struct envelope *env, char *cause,
 	struct topology_update update;
 	struct payload payload = {0};
 	bool broadcast = env->tag == WIRE_GOSSIP_BROADCAST;
+	uint32_t suppressed;
 
 	if (!topology_merge(
 		mesh->topology, env->data, env->len, &update, cause, size))
 		return false;
 	mesh_collect_later(mesh, now);
+	if (update.left_out > 0 &&
+	    log_limit_pass(&mesh->log_caps, now, &suppressed))
+		log_warn("too many peers: gossip about %zu of them left out",
+		    update.left_out);
 	if (update.nfresh > 0) {
 		mesh_routes_changed(mesh, now);
 		mesh->dial_news = true;

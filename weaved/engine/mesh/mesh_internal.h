@@ -65,6 +65,7 @@ struct mesh {
 	struct log_limit log_inbound;
 	struct log_limit log_gossip;
 	struct log_limit log_found;
+	struct log_limit log_caps;
 	struct log_limit log_removed;
 };
 

@@ -33,6 +33,7 @@ struct merge {
 	size_t count;
 	uint64_t *created; /* names that were not known */
 	size_t ncreated;
+	size_t left_out;
 };
 
 static int peer_compare(
@@ -58,6 +59,8 @@ static const char *create_far_ends(
     struct merge *, const struct topology_record *);
 static const char *merge_prepare(struct merge *);
 static void merge_undo(struct merge *);
+static bool edges_fit(const struct topology *, const struct topology_peer *,
+    const struct topology_record *);
 static void merge_record(
     struct topology *, struct topology_peer *, struct topology_record *);
 static void merge_apply(struct merge *, struct topology_update *);
@@ -454,7 +457,11 @@ record_foreign(
 	    record->name != topo->self->name;
 }
 
-/* Adds a placeholder unless the name is known. Returns an error or NULL. */
+/*
+ * Adds a placeholder unless the name is known, or there is no room: it is left
+ * out then, for one that fills the table must not cost us the neighbours that
+ * only pass on what it said. Returns an error or NULL.
+ */
 static const char *
 create(struct merge *merge, uint64_t name, bool fresh)
 {
@@ -462,8 +469,10 @@ create(struct merge *merge, uint64_t name, bool fresh)
 
 	if (peer_find(merge->topo, name) != NULL)
 		return NULL;
-	if (merge->topo->npeers == TOPOLOGY_PEERS_MAX)
-		return "too many peers";
+	if (merge->topo->npeers == TOPOLOGY_PEERS_MAX) {
+		merge->left_out++;
+		return NULL;
+	}
 	if ((peer = peer_new(merge->topo, name)) == NULL)
 		return "out of memory";
 	peer->fresh = fresh;
@@ -474,10 +483,11 @@ create(struct merge *merge, uint64_t name, bool fresh)
 static const char *
 create_far_ends(struct merge *merge, const struct topology_record *record)
 {
+	const struct topology_peer *peer = peer_find(merge->topo, record->name);
 	const char *error = NULL;
 
-	if (!record_foreign(merge->topo, record) ||
-	    !record_wanted(peer_find(merge->topo, record->name), record))
+	if (!record_foreign(merge->topo, record) || peer == NULL ||
+	    !record_wanted(peer, record))
 		return NULL;
 	for (size_t i = 0; i < record->nconns && error == NULL; i++)
 		error = create(merge, record->conns[i].peer, false);
@@ -493,16 +503,12 @@ merge_prepare(struct merge *merge)
 {
 	const struct topology_record *record;
 	const char *error = NULL;
-	size_t edges = merge->topo->nedges;
 
 	for (size_t i = 0; i < merge->count && error == NULL; i++) {
 		record = &merge->records[i];
-		edges += record->nconns;
 		if (record_foreign(merge->topo, record))
 			error = create(merge, record->name, true);
 	}
-	if (error == NULL && edges > TOPOLOGY_EDGES_MAX)
-		error = "too many connections";
 	for (size_t i = 0; i < merge->count && error == NULL; i++)
 		error = create_far_ends(merge, &merge->records[i]);
 	return error;
@@ -514,6 +520,14 @@ merge_undo(struct merge *merge)
 	while (merge->ncreated > 0)
 		peer_remove(merge->topo,
 		    peer_find(merge->topo, merge->created[--merge->ncreated]));
+}
+
+static bool
+edges_fit(const struct topology *topo, const struct topology_peer *peer,
+    const struct topology_record *record)
+{
+	return topo->nedges - peer->nconns + record->nconns <=
+	    TOPOLOGY_EDGES_MAX;
 }
 
 /* The record's connections become the peer's. */
@@ -543,17 +557,20 @@ merge_apply(struct merge *merge, struct topology_update *update)
 
 	for (size_t i = 0; i < merge->count; i++) {
 		record = &merge->records[i];
-		if (record->name == PEERNAME_UNKNOWN)
+		peer = peer_find(merge->topo, record->name);
+		if (peer == NULL) /* no name, or left out */
 			continue;
 		update->named[update->nnamed++] = record->name;
-		peer = peer_find(merge->topo, record->name);
 		if (peer == merge->topo->self) {
 			meet_self(merge->topo, record, update);
+		} else if (!edges_fit(merge->topo, peer, record)) {
+			merge->left_out++;
 		} else if (record_wanted(peer, record)) {
 			merge_record(merge->topo, peer, record);
 			update->fresh[update->nfresh++] = record->name;
 		}
 	}
+	update->left_out = merge->left_out;
 	if (update->nfresh > 0)
 		short_ids_update(merge->topo);
 }

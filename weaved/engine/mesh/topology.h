@@ -93,13 +93,14 @@ struct topology_update {
 	size_t nnamed;
 	uint64_t *fresh; /* those learnt or updated */
 	size_t nfresh;
+	size_t left_out; /* peers and connection lists beyond the caps */
 	bool self_raised; /* an older self was met: announce us */
 };
 
 /*
  * Decodes and merges a payload. False: nothing was changed, cause says why;
- * the connection must end. Caps: "too many peers", "too many connections",
- * "topology update too long".
+ * the connection must end ("topology update too long", ...). What has no room
+ * in the table is left out and counted.
  */
 bool topology_merge(struct topology *topo, const uint8_t *data, size_t len,
     struct topology_update *update, char *cause, size_t size);

@@ -4,6 +4,9 @@
 
 #include "weaved/engine/mesh/topology.h"
 
+/* Of one message: a real router's table has no limit. */
+#define RECORDS_MAX ((size_t)4 * TOPOLOGY_PEERS_MAX)
+
 enum {
 	PEER_NAME,
 	PEER_NICKNAME,
@@ -241,7 +244,7 @@ record_new(struct reading *reading)
 	struct topology_record *records;
 	size_t size;
 
-	if (reading->count == TOPOLOGY_PEERS_MAX) {
+	if (reading->count == RECORDS_MAX) {
 		decode_failed(&reading->dec, "too many peers");
 		return NULL;
 	}
