@@ -1,7 +1,5 @@
 #include <sys/wait.h>
 
-#include <errno.h>
-#include <fcntl.h>
 #include <pwd.h>
 #include <signal.h>
 #include <sodium.h>
@@ -12,57 +10,18 @@
 
 #include "common/log.h"
 #include "weaved/child.h"
-#include "weaved/parent/descriptors.h"
 #include "weaved/parent/detach.h"
-#include "weaved/parent/dial.h"
-#include "weaved/parent/keys.h"
 #include "weaved/parent/output.h"
-#include "weaved/parent/parent.h"
-#include "weaved/parent/password.h"
-#include "weaved/parent/state.h"
-#include "weaved/parent/targets.h"
-#include "weaved/spawn.h"
+#include "weaved/parent/parent_internal.h"
 
-#define NEIGHBOURS_MAX 1024 /* kept for the next engine */
 #define STOP_MS 700 /* children that live longer are killed */
 #define WEAK_BITS 80 /* hardened-protocol 2 */
 
-static struct {
-	const struct parent_options *options;
-	struct event_base *base;
-	struct event *signals[4];
-	struct event *stop_timer;
-	struct conf *conf;
-	struct keys *keys;
-	struct password *password; /* a copy, to see a change */
-	struct state *state;
-	struct dialler *dialler;
-	struct descriptors fds;
-	struct targets targets;
-	struct imsg_neighbour neighbours[NEIGHBOURS_MAX];
-	size_t nneighbours;
-	struct spawn *procs[PROC_MAX];
-	struct spawn_conf spawn_conf;
-	uint64_t name;
-	char source[CTL_TEXT_MAX];
-	char warning[CTL_CAUSE_MAX];
-	bool stopping;
-} parent;
+struct parent parent;
 
 static void parent_ready(struct spawn *);
 static void parent_gone(struct spawn *);
 static void parent_handle_distrust(void *, struct imsg *);
-static void parent_handle_dial(void *, struct imsg *);
-static void parent_handle_resolve(void *, struct imsg *);
-static void parent_handle_resolved(void *, struct imsg *);
-static void parent_handle_neighbour(void *, struct imsg *);
-static void parent_handle_kx2_start(void *, struct imsg *);
-static void parent_handle_kx2_finish(void *, struct imsg *);
-static void parent_handle_kx2_cancel(void *, struct imsg *);
-static void parent_handle_connect(void *, struct imsg *);
-static void parent_handle_forget(void *, struct imsg *);
-static void parent_handle_reload(void *, struct imsg *);
-static void parent_handle_log_level(void *, struct imsg *);
 
 static const struct dispatch_entry engine_table[] = {
     SPAWN_DISPATCH,
@@ -101,21 +60,14 @@ static const struct spawn_ops ops[PROC_MAX] = {
     [PROC_RESOLVER] = OPS(resolver_table),
 };
 
-static void parent_resolver_gone(void);
 static bool parent_load(struct conf **, struct password **, char *, char *);
 static void parent_warn(void);
 static void parent_adopt_password(struct password *, const char *);
 static void parent_send_conf(void);
-static void parent_send_target(const struct target *);
 static void parent_send_processes(void);
 static void parent_start_engine(struct spawn *);
 static void parent_link(void);
-static void parent_dialled(void *, uint32_t, int, int, struct endpoint);
-static void parent_save_targets(void);
 static void parent_merge_targets(void);
-static bool parent_reload(char *);
-static void parent_answer(const struct imsg *, const char *);
-static bool parent_copy_target(const struct imsg *, char *, char *);
 static void parent_choose_name(void);
 static bool parent_setup(char *);
 static void parent_accounts(void);
@@ -247,7 +199,7 @@ parent_send_conf(void)
 	spawn_send(engine, IMSG_CONF_END, 0, -1, NULL, 0);
 }
 
-static void
+void
 parent_send_target(const struct target *target)
 {
 	struct imsg_target message = {.target = target->id};
@@ -349,301 +301,6 @@ parent_handle_distrust(void *arg, struct imsg *imsg)
 		spawn_distrust(sender);
 }
 
-static void
-parent_handle_dial(void *arg, struct imsg *imsg)
-{
-	struct imsg_dial message;
-	struct endpoint to;
-
-	(void)arg;
-	memcpy(&message, imsg->data, sizeof(message));
-	to.addr = message.addr;
-	to.port = message.port;
-	dial_start(parent.dialler, message.dial, to,
-	    targets_gave(&parent.targets, to.addr), proc_now());
-}
-
-static void
-parent_dialled(
-    void *arg, uint32_t dial, int fd, int error, struct endpoint local)
-{
-	struct imsg_dialled message = {.dial = dial,
-	    .error = (uint32_t)error,
-	    .local_addr = local.addr,
-	    .local_port = local.port};
-
-	(void)arg;
-	spawn_send(parent.procs[PROC_ENGINE],
-	    fd == -1 ? IMSG_DIAL_FAILED : IMSG_DIALLED, 0, fd, &message,
-	    sizeof(message));
-}
-
-/*
- * The name comes from our own list, so that the engine can not make the
- * resolver ask for another; one question of each target at a time.
- */
-static void
-parent_handle_resolve(void *arg, struct imsg *imsg)
-{
-	struct imsg_resolved failed = {0};
-	struct imsg_lookup lookup = {0};
-	struct imsg_target_id message;
-	struct target *target;
-
-	(void)arg;
-	memcpy(&message, imsg->data, sizeof(message));
-	target = targets_find_id(&parent.targets, message.target);
-	if (target == NULL || target->resolving)
-		return;
-	if (spawn_pipe(parent.procs[PROC_RESOLVER]) == NULL) {
-		failed.target = target->id;
-		strlcpy(
-		    failed.error, "resolver not running", sizeof(failed.error));
-		spawn_send(parent.procs[PROC_ENGINE], IMSG_RESOLVED, 0, -1,
-		    &failed, sizeof(failed));
-		return;
-	}
-	target->resolving = true;
-	lookup.target = target->id;
-	strlcpy(lookup.host, target->text, sizeof(lookup.host));
-	lookup.host[strcspn(lookup.host, ":")] = '\0';
-	spawn_send(parent.procs[PROC_RESOLVER], IMSG_LOOKUP, 0, -1, &lookup,
-	    sizeof(lookup));
-}
-
-/* Whoever waits for an answer hears that none will come. */
-static void
-parent_resolver_gone(void)
-{
-	struct imsg_resolved failed = {0};
-	struct target *target;
-
-	strlcpy(failed.error, "resolver ended", sizeof(failed.error));
-	TAILQ_FOREACH(target, &parent.targets, entry) {
-		if (!target->resolving)
-			continue;
-		target->resolving = false;
-		failed.target = target->id;
-		spawn_send(parent.procs[PROC_ENGINE], IMSG_RESOLVED, 0, -1,
-		    &failed, sizeof(failed));
-	}
-}
-
-static void
-parent_handle_resolved(void *arg, struct imsg *imsg)
-{
-	struct imsg_resolved message;
-	struct target *target;
-
-	memcpy(&message, imsg->data, sizeof(message));
-	if (message.naddrs > TARGETS_ADDRS_MAX) {
-		spawn_distrust(arg);
-		return;
-	}
-	target = targets_find_id(&parent.targets, message.target);
-	if (target == NULL)
-		return;
-	target->resolving = false;
-	if (message.naddrs > 0)
-		targets_set_addrs(target, message.addrs, message.naddrs);
-	message.error[sizeof(message.error) - 1] = '\0';
-	spawn_send(parent.procs[PROC_ENGINE], IMSG_RESOLVED, 0, -1, &message,
-	    sizeof(message));
-}
-
-static void
-parent_handle_neighbour(void *arg, struct imsg *imsg)
-{
-	struct imsg_neighbour message;
-	size_t i;
-
-	(void)arg;
-	memcpy(&message, imsg->data, sizeof(message));
-	for (i = 0; i < parent.nneighbours; i++)
-		if (parent.neighbours[i].addr == message.addr &&
-		    parent.neighbours[i].port == message.port)
-			break;
-	if (message.up && i == parent.nneighbours && i < NEIGHBOURS_MAX)
-		parent.neighbours[parent.nneighbours++] = message;
-	if (!message.up && i < parent.nneighbours)
-		parent.neighbours[i] = parent.neighbours[--parent.nneighbours];
-}
-
-static void
-parent_handle_kx2_start(void *arg, struct imsg *imsg)
-{
-	struct imsg_kx2_started answer = {0};
-	struct imsg_kx2_start message;
-	const char *error;
-
-	(void)arg;
-	memcpy(&message, imsg->data, sizeof(message));
-	answer.conn = message.conn;
-	error = keys_start(parent.keys, proc_now(), &answer.handle, answer.key);
-	if (error != NULL)
-		strlcpy(answer.error, error, sizeof(answer.error));
-	spawn_send(parent.procs[PROC_ENGINE], IMSG_KX2_STARTED, 0, -1, &answer,
-	    sizeof(answer));
-}
-
-static void
-parent_handle_kx2_finish(void *arg, struct imsg *imsg)
-{
-	struct imsg_kx2_finished answer = {0};
-	struct imsg_kx2_finish message;
-	struct keys_peer peer = {0};
-	const char *error;
-
-	memcpy(&message, imsg->data, sizeof(message));
-	if (message.frame_len > sizeof(message.frame)) {
-		spawn_distrust(arg);
-		return;
-	}
-	peer.key = message.key;
-	peer.outbound = message.outbound;
-	peer.frame = message.has_frame ? message.frame : NULL;
-	peer.frame_len = message.frame_len;
-	answer.conn = message.conn;
-	error = keys_finish(
-	    parent.keys, proc_now(), message.handle, &peer, answer.key);
-	if (error != NULL)
-		strlcpy(answer.error, error, sizeof(answer.error));
-	spawn_send(parent.procs[PROC_ENGINE], IMSG_KX2_FINISHED, 0, -1, &answer,
-	    sizeof(answer));
-	explicit_bzero(&answer, sizeof(answer));
-}
-
-static void
-parent_handle_kx2_cancel(void *arg, struct imsg *imsg)
-{
-	struct imsg_kx2_cancel message;
-
-	(void)arg;
-	memcpy(&message, imsg->data, sizeof(message));
-	keys_cancel(parent.keys, message.handle);
-}
-
-static void
-parent_answer(const struct imsg *imsg, const char *error)
-{
-	struct ctl_end end = {0};
-
-	if (error[0] != '\0') {
-		end.status = 1;
-		strlcpy(end.text, error, sizeof(end.text));
-	}
-	spawn_send(parent.procs[PROC_CONTROL], IMSG_END, imsg->hdr.id, -1, &end,
-	    sizeof(end));
-}
-
-static bool
-parent_copy_target(const struct imsg *imsg, char *text, char *error)
-{
-	struct ctl_target message;
-
-	memcpy(&message, imsg->data, sizeof(message));
-	message.address[sizeof(message.address) - 1] = '\0';
-	strlcpy(text, message.address, CTL_TEXT_MAX);
-	return conf_check_peer(text, error);
-}
-
-static void
-parent_save_targets(void)
-{
-	const char *texts[CONF_PEERS_MAX];
-	struct target *target;
-	size_t n = 0;
-
-	TAILQ_FOREACH(target, &parent.targets, entry)
-		if (target->added && n < CONF_PEERS_MAX)
-			texts[n++] = target->text;
-	if (state_save_targets(parent.state, texts, n) == -1)
-		log_warn_errno("cannot keep the targets");
-}
-
-/* Asking again for a target that is there makes it be tried at once. */
-static void
-parent_handle_connect(void *arg, struct imsg *imsg)
-{
-	char text[CTL_TEXT_MAX], error[CONF_ERROR_MAX] = "";
-	struct imsg_target_id old;
-	struct target *target;
-
-	(void)arg;
-	if (!parent_copy_target(imsg, text, error)) {
-		parent_answer(imsg, error);
-		return;
-	}
-	target = targets_find(&parent.targets, text);
-	if (target != NULL) {
-		old.target = target->id;
-		spawn_send(parent.procs[PROC_ENGINE], IMSG_TARGET_REMOVE, 0, -1,
-		    &old, sizeof(old));
-	} else if ((target = targets_add(&parent.targets, text)) == NULL) {
-		parent_answer(imsg, "too many targets");
-		return;
-	}
-	target->added = true;
-	parent_send_target(target);
-	parent_save_targets();
-	parent_answer(imsg, "");
-}
-
-static void
-parent_handle_forget(void *arg, struct imsg *imsg)
-{
-	char text[CTL_TEXT_MAX], error[CONF_ERROR_MAX] = "";
-	struct imsg_target_id message;
-	struct target *target;
-
-	(void)arg;
-	if (!parent_copy_target(imsg, text, error)) {
-		parent_answer(imsg, error);
-		return;
-	}
-	if ((target = targets_find(&parent.targets, text)) == NULL) {
-		snprintf(error, sizeof(error), "%s is no target", text);
-		parent_answer(imsg, error);
-		return;
-	}
-	message.target = target->id;
-	spawn_send(parent.procs[PROC_ENGINE], IMSG_TARGET_REMOVE, 0, -1,
-	    &message, sizeof(message));
-	targets_remove(&parent.targets, target);
-	parent_save_targets();
-	parent_answer(imsg, "");
-}
-
-static void
-parent_handle_log_level(void *arg, struct imsg *imsg)
-{
-	struct ctl_log_level message;
-	struct imsg_log_level level;
-
-	(void)arg;
-	memcpy(&message, imsg->data, sizeof(message));
-	if (message.level > LOGLEVEL_ERROR) {
-		parent_answer(imsg, "no such log level");
-		return;
-	}
-	level.level = message.level;
-	log_set_level((enum log_level)message.level);
-	for (int i = PROC_ENGINE; i < PROC_MAX; i++)
-		spawn_send(parent.procs[i], IMSG_LOG_LEVEL, 0, -1, &level,
-		    sizeof(level));
-	parent_answer(imsg, "");
-}
-
-static void
-parent_handle_reload(void *arg, struct imsg *imsg)
-{
-	char error[CONF_ERROR_MAX] = "";
-
-	(void)arg;
-	parent_reload(error);
-	parent_answer(imsg, error);
-}
-
 /* The list of the configuration is new; what the operator added stays. */
 static void
 parent_merge_targets(void)
@@ -676,7 +333,7 @@ parent_merge_targets(void)
 }
 
 /* Everything is read and checked before anything changes. */
-static bool
+bool
 parent_reload(char *error)
 {
 	char source[CTL_TEXT_MAX];

@@ -1,0 +1,69 @@
+/*
+ * What the files of the parent's head share: parent.c (start, reload, stop),
+ * engine_requests.c and control_requests.c (what those two ask for).
+ */
+#ifndef PARENT_INTERNAL_H
+#define PARENT_INTERNAL_H
+
+#include <event2/event.h>
+
+#include "weaved/parent/conf.h"
+#include "weaved/parent/descriptors.h"
+#include "weaved/parent/dial.h"
+#include "weaved/parent/keys.h"
+#include "weaved/parent/parent.h"
+#include "weaved/parent/password.h"
+#include "weaved/parent/state.h"
+#include "weaved/parent/targets.h"
+#include "weaved/spawn.h"
+
+#define NEIGHBOURS_MAX 1024 /* kept for the next engine */
+
+struct parent {
+	const struct parent_options *options;
+	struct event_base *base;
+	struct event *signals[4];
+	struct event *stop_timer;
+	struct conf *conf;
+	struct keys *keys;
+	struct password *password; /* a copy, to see a change */
+	struct state *state;
+	struct dialler *dialler;
+	struct descriptors fds;
+	struct targets targets;
+	struct imsg_neighbour neighbours[NEIGHBOURS_MAX];
+	size_t nneighbours;
+	struct spawn *procs[PROC_MAX];
+	struct spawn_conf spawn_conf;
+	uint64_t name;
+	char source[CTL_TEXT_MAX];
+	char warning[CTL_CAUSE_MAX];
+	bool stopping;
+};
+extern struct parent parent;
+
+/* parent.c */
+void parent_send_target(const struct target *target);
+/* False: nothing changed, error says why. */
+bool parent_reload(char *error);
+
+/* engine_requests.c: handlers, and who answers later. */
+void parent_handle_dial(void *arg, struct imsg *imsg);
+void parent_dialled(
+    void *arg, uint32_t dial, int fd, int error, struct endpoint local);
+void parent_handle_resolve(void *arg, struct imsg *imsg);
+void parent_handle_resolved(void *arg, struct imsg *imsg);
+/* Whoever waits for an answer hears that none will come. */
+void parent_resolver_gone(void);
+void parent_handle_neighbour(void *arg, struct imsg *imsg);
+void parent_handle_kx2_start(void *arg, struct imsg *imsg);
+void parent_handle_kx2_finish(void *arg, struct imsg *imsg);
+void parent_handle_kx2_cancel(void *arg, struct imsg *imsg);
+
+/* control_requests.c */
+void parent_handle_connect(void *arg, struct imsg *imsg);
+void parent_handle_forget(void *arg, struct imsg *imsg);
+void parent_handle_log_level(void *arg, struct imsg *imsg);
+void parent_handle_reload(void *arg, struct imsg *imsg);
+
+#endif
