@@ -12,49 +12,13 @@
 
 #include "common/log.h"
 #include "weaved/child.h"
-#include "weaved/engine/engine.h"
-#include "weaved/engine/mesh/mesh.h"
-#include "weaved/engine/overlay/overlay.h"
+#include "weaved/engine/engine_internal.h"
 
 #define OVERLAYS "sleeve" /* our list, in the order we prefer */
 #define ACCEPT_PAUSE_MS 50 /* when there are too many */
 #define ACCEPT_BATCH 16
-#define ROWS_PENDING 256 /* messages to control at a time */
-#define ROWS_MAX (64 * 1024 * 1024) /* bytes of one answer that wait */
 
-/* A connection's descriptor on the event loop. */
-struct engine_watch {
-	TAILQ_ENTRY(engine_watch) entry;
-	struct event *event;
-	uint32_t conn;
-	int fd;
-};
-
-static struct {
-	struct mesh *mesh;
-	struct overlay *overlay;
-	struct pipe *control;
-	struct mesh_conf conf;
-	struct mesh_conf wanted; /* until IMSG_CONF_END */
-	struct imsg_conf message; /* for status */
-	struct ctl_process processes[PROC_MAX];
-	uint64_t started; /* ms */
-	struct event *timer;
-	struct event *accept;
-	struct event *accept_pause;
-	struct event *udp;
-	struct event *udp_write[2];
-	struct event *tap;
-	struct event *tap_write;
-	int tcp_fd;
-	int df_fd;
-	int nodf_fd;
-	int tap_fd;
-	TAILQ_HEAD(, engine_watch) watches;
-	uint32_t show_id; /* request being answered */
-	struct evbuffer *rows; /* of it, when control is slow */
-	bool rows_lost;
-} engine = {.tcp_fd = -1, .df_fd = -1, .nodf_fd = -1, .tap_fd = -1};
+struct engine engine = {.tcp_fd = -1, .df_fd = -1, .nodf_fd = -1, .tap_fd = -1};
 
 static void engine_handle_pipe(void *, struct imsg *);
 static void engine_handle_conf(void *, struct imsg *);
@@ -72,8 +36,6 @@ static void engine_handle_resolved(void *, struct imsg *);
 static void engine_handle_kx2_started(void *, struct imsg *);
 static void engine_handle_kx2_finished(void *, struct imsg *);
 static void engine_handle_process(void *, struct imsg *);
-static void engine_handle_show(void *, struct imsg *);
-static void engine_handle_show_cancel(void *, struct imsg *);
 
 static const struct dispatch_entry parent_table[] = {
     CHILD_DISPATCH,
@@ -169,10 +131,6 @@ static void engine_udp_writable(evutil_socket_t, short, void *);
 static void engine_tap(evutil_socket_t, short, void *);
 static struct event *engine_event(int, short, event_callback_fn);
 static void engine_control_ended(void *, enum pipe_end);
-static void engine_emit(void *, uint32_t, const void *, size_t);
-static void engine_reply(uint32_t, const void *, size_t);
-static void engine_control_drained(void *);
-static void engine_show_status(void);
 static struct event **engine_write_event(int);
 
 /*
@@ -485,140 +443,6 @@ engine_control_ended(void *arg, enum pipe_end end)
 	pipe_free(engine.control);
 	engine.control = NULL;
 	evbuffer_drain(engine.rows, evbuffer_get_length(engine.rows));
-}
-
-/*
- * A row: its type, then its bytes. What control does not take at once waits in
- * engine.rows, each message behind its length, request and type.
- */
-static void
-engine_emit(void *arg, uint32_t type, const void *row, size_t len)
-{
-	uint8_t data[sizeof(type) + sizeof(struct ctl_status) +
-	    sizeof(struct ctl_connection)];
-
-	(void)arg;
-	if (len > sizeof(data) - sizeof(type))
-		return;
-	memcpy(data, &type, sizeof(type));
-	memcpy(data + sizeof(type), row, len);
-	engine_reply(IMSG_ROW, data, sizeof(type) + len);
-}
-
-static void
-engine_reply(uint32_t type, const void *data, size_t len)
-{
-	uint32_t header[3] = {(uint32_t)len, engine.show_id, type};
-
-	if (engine.control == NULL)
-		return;
-	if (evbuffer_get_length(engine.rows) == 0 &&
-	    pipe_pending(engine.control) < ROWS_PENDING) {
-		pipe_send(engine.control, type, engine.show_id, -1, data, len);
-		return;
-	}
-	if (type == IMSG_ROW && evbuffer_get_length(engine.rows) > ROWS_MAX) {
-		engine.rows_lost = true;
-		return;
-	}
-	if (evbuffer_add(engine.rows, header, sizeof(header)) == -1 ||
-	    evbuffer_add(engine.rows, data, len) == -1)
-		fatalx("no memory for an answer");
-}
-
-static void
-engine_control_drained(void *arg)
-{
-	uint8_t data[IMSG_DATA_MAX];
-	uint32_t header[3];
-
-	(void)arg;
-	while (pipe_pending(engine.control) < ROWS_PENDING &&
-	    evbuffer_remove(engine.rows, header, sizeof(header)) ==
-		sizeof(header)) {
-		evbuffer_remove(engine.rows, data, header[0]);
-		pipe_send(
-		    engine.control, header[2], header[1], -1, data, header[0]);
-	}
-}
-
-static void
-engine_show_status(void)
-{
-	const struct imsg_conf *conf = &engine.message;
-	struct ctl_status status = {0};
-
-	strlcpy(status.version, WEAVED_VERSION, sizeof(status.version));
-	mesh_show_status(engine.mesh, &status);
-	status.mtu = conf->mtu;
-	status.uptime = (proc_now() - engine.started) / 1000;
-	strlcpy(status.bridge, conf->bridge, sizeof(status.bridge));
-	strlcpy(status.tap, conf->tap, sizeof(status.tap));
-	strlcpy(status.password_source, conf->password_source,
-	    sizeof(status.password_source));
-	strlcpy(status.warning, conf->warning, sizeof(status.warning));
-	engine_emit(NULL, CTL_STATUS, &status, sizeof(status));
-	for (int i = 0; i < PROC_MAX; i++)
-		engine_emit(NULL, CTL_PROCESS, &engine.processes[i],
-		    sizeof(engine.processes[i]));
-	for (size_t i = 0; i < engine.conf.ntrusted; i++) {
-		struct ctl_subnet row = {
-		    engine.conf.trusted[i].addr, engine.conf.trusted[i].len};
-
-		engine_emit(NULL, CTL_SUBNET, &row, sizeof(row));
-	}
-}
-
-static void
-engine_handle_show(void *arg, struct imsg *imsg)
-{
-	struct ctl_end end = {0};
-	struct ctl_show show;
-	uint64_t now = proc_now();
-
-	(void)arg;
-	memcpy(&show, imsg->data, sizeof(show));
-	engine.show_id = imsg->hdr.id;
-	engine.rows_lost = false;
-	if (engine.mesh == NULL) {
-		end.status = 1;
-		strlcpy(end.text, "weaved is starting, try again",
-		    sizeof(end.text));
-	} else {
-		if (show.parts & CTL_SHOW_STATUS)
-			engine_show_status();
-		mesh_show(engine.mesh, show.parts, engine_emit, NULL, now);
-		overlay_show(
-		    engine.overlay, show.parts, engine_emit, NULL, now);
-	}
-	if (engine.rows_lost) {
-		end.status = 1;
-		strlcpy(end.text, "the answer is too large", sizeof(end.text));
-	}
-	engine_reply(IMSG_END, &end, sizeof(end));
-}
-
-/* Answers are made at once, so there is nothing to stop but what waits. */
-static void
-engine_handle_show_cancel(void *arg, struct imsg *imsg)
-{
-	struct evbuffer *kept = evbuffer_new();
-	uint32_t header[3];
-
-	(void)arg;
-	if (kept == NULL)
-		return;
-	while (evbuffer_copyout(engine.rows, header, sizeof(header)) ==
-	    sizeof(header)) {
-		size_t len = sizeof(header) + header[0];
-
-		if (header[1] == imsg->hdr.id)
-			evbuffer_drain(engine.rows, len);
-		else
-			evbuffer_remove_buffer(engine.rows, kept, len);
-	}
-	evbuffer_free(engine.rows);
-	engine.rows = kept;
 }
 
 static void
