@@ -31,6 +31,8 @@ struct spawn {
 	struct pipe *pipe;
 	pid_t pid;
 	bool ready;
+	bool was_ready; /* ever */
+	bool hopeless; /* gave up before it ever was */
 	bool stopped;
 	uint32_t restarts;
 	uint64_t started; /* ms */
@@ -186,7 +188,10 @@ spawn_reap(struct spawn *spawn, pid_t pid, int status)
 	else
 		log_error(
 		    "%s exited with status %d", name, WEXITSTATUS(status));
+	spawn->hopeless = !spawn->was_ready && WIFEXITED(status);
 	spawn->ops->gone(spawn);
+	if (spawn->stopped)
+		return true;
 	spawn_schedule(spawn);
 	return true;
 }
@@ -238,6 +243,18 @@ bool
 spawn_running(const struct spawn *spawn)
 {
 	return spawn->pid > 0;
+}
+
+bool
+spawn_hopeless(const struct spawn *spawn)
+{
+	return spawn->hopeless;
+}
+
+bool
+spawn_was_ready(const struct spawn *spawn)
+{
+	return spawn->was_ready;
 }
 
 struct pipe *
@@ -315,7 +332,7 @@ spawn_handle_ready(void *arg, struct imsg *imsg)
 		spawn_distrust(spawn);
 		return;
 	}
-	spawn->ready = true;
+	spawn->ready = spawn->was_ready = true;
 	strnvis(spawn->sandbox, ready.sandbox, sizeof(spawn->sandbox),
 	    VIS_OCTAL | VIS_CSTYLE);
 	log_info("%s: sandbox: %s", proc_name(spawn->proc), spawn->sandbox);

@@ -50,6 +50,9 @@ void spawn_stop(struct spawn *spawn);
 void spawn_distrust(struct spawn *spawn);
 void spawn_kill(struct spawn *spawn);
 bool spawn_running(const struct spawn *spawn);
+/* Its first one refused to run: so will the next. */
+bool spawn_hopeless(const struct spawn *spawn);
+bool spawn_was_ready(const struct spawn *spawn);
 
 /* NULL unless the child is ready. */
 struct pipe *spawn_pipe(struct spawn *spawn);

@@ -41,6 +41,7 @@ static int descriptors_set_link(int, const char *, uint32_t);
 static void descriptors_no_accept_ra(const char *);
 static int descriptors_unlink_stale(const struct sockaddr_un *);
 static bool descriptors_name_is_mac(uint64_t);
+static int descriptors_directory(const char *, mode_t, char *);
 
 static int
 descriptors_fail(char *error, const char *what, const char *name)
@@ -392,11 +393,34 @@ descriptors_open_control(struct descriptors *fds, const struct conf *conf,
 	return 0;
 }
 
+/*
+ * Whatever the umask: others reach the control socket through the one, and
+ * who could write to either could put something else in its place.
+ */
+static int
+descriptors_directory(const char *path, mode_t mode, char *error)
+{
+	mode_t mask = umask(0);
+	int made = mkdir(path, mode), saved_errno = errno;
+	struct stat st;
+
+	umask(mask);
+	errno = saved_errno;
+	if ((made == -1 && errno != EEXIST) || lstat(path, &st) == -1)
+		return descriptors_fail(error, "directory", path);
+	if (S_ISDIR(st.st_mode) && st.st_uid == 0 &&
+	    (st.st_mode & 0222 & ~mode) == 0)
+		return 0;
+	snprintf(error, CONF_ERROR_MAX,
+	    "directory %s: must belong to root and have mode %03o", path,
+	    (unsigned int)mode);
+	return -1;
+}
+
 int
 descriptors_make_root(char error[CONF_ERROR_MAX])
 {
-	if ((mkdir("/run/weaved", 0755) == -1 && errno != EEXIST) ||
-	    (mkdir(EMPTY_ROOT, 0555) == -1 && errno != EEXIST))
-		return descriptors_fail(error, "directory", EMPTY_ROOT);
-	return 0;
+	if (descriptors_directory("/run/weaved", 0755, error) == -1)
+		return -1;
+	return descriptors_directory(EMPTY_ROOT, 0555, error);
 }

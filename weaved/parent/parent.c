@@ -67,6 +67,7 @@ static void parent_send_conf(void);
 static void parent_send_processes(void);
 static void parent_start_engine(struct spawn *);
 static void parent_link(void);
+static void parent_started(void);
 static void parent_merge_targets(void);
 static void parent_choose_name(void);
 static bool parent_setup(char *);
@@ -276,16 +277,41 @@ parent_ready(struct spawn *spawn)
 	if (spawn != parent.procs[PROC_RESOLVER])
 		parent_link();
 	parent_send_processes();
+	if (!parent.started)
+		parent_started();
+}
+
+/* Who started us in the background waits until all children are confined. */
+static void
+parent_started(void)
+{
+	for (int i = PROC_ENGINE; i < PROC_MAX; i++)
+		if (!spawn_was_ready(parent.procs[i]))
+			return;
+	parent.started = true;
+	if (parent.options->foreground)
+		return;
+	output_to_syslog();
+	detach_done();
 }
 
 static void
 parent_gone(struct spawn *spawn)
 {
+	struct ctl_process row;
+
 	if (spawn == parent.procs[PROC_ENGINE])
 		dial_cancel_all(parent.dialler);
 	if (spawn == parent.procs[PROC_RESOLVER])
 		parent_resolver_gone();
 	parent_send_processes();
+	/* Without what sandbox asks for there is no daemon (DESIGN 1). */
+	if (spawn_hopeless(spawn) && !parent.stopping) {
+		spawn_describe(spawn, &row);
+		log_error("%s cannot start", row.name);
+		parent.failed = true;
+		parent_stop();
+	}
 }
 
 static void
@@ -578,14 +604,10 @@ parent_main(const struct parent_options *options)
 	}
 	if (sandbox_limit_parent() == -1)
 		fatal("dropping capabilities");
-	if (!options->foreground) {
-		output_to_syslog();
-		detach_done();
-	}
 	parent_run();
 	unlink(parent.conf->control_socket);
 	keys_free(parent.keys);
 	password_free(parent.password);
 	log_info("stopped");
-	return 0;
+	return parent.failed ? 1 : 0;
 }

@@ -38,7 +38,9 @@ struct parent {
 	uint64_t name;
 	char source[CTL_TEXT_MAX];
 	char warning[CTL_CAUSE_MAX];
+	bool started; /* all children have been ready */
 	bool stopping;
+	bool failed; /* and that is why it stops */
 };
 extern struct parent parent;
 
