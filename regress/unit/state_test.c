@@ -101,6 +101,20 @@ ATF_TC_BODY(one_daemon_each, tc)
 	ATF_CHECK_STREQ(error, "state-directory file: Not a directory");
 }
 
+ATF_TC_WITHOUT_HEAD(others_may_not_write);
+ATF_TC_BODY(others_may_not_write, tc)
+{
+	char error[CONF_ERROR_MAX];
+
+	ATF_REQUIRE(mkdir("open", 0700) == 0 && chmod("open", 0770) == 0);
+	ATF_CHECK(state_open("open", error) == NULL);
+	ATF_CHECK_STREQ(error,
+	    "state-directory open: must belong to root and be writable by "
+	    "nobody else");
+	ATF_REQUIRE(chmod("open", 0755) == 0);
+	ATF_CHECK(state_open("open", error) != NULL);
+}
+
 ATF_TP_ADD_TCS(tp)
 {
 	ATF_TP_ADD_TC(tp, name_is_kept);
@@ -108,5 +122,6 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, targets_are_kept);
 	ATF_TP_ADD_TC(tp, damaged_targets_are_skipped);
 	ATF_TP_ADD_TC(tp, one_daemon_each);
+	ATF_TP_ADD_TC(tp, others_may_not_write);
 	return atf_no_error();
 }

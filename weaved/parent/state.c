@@ -22,6 +22,7 @@ struct state {
 };
 
 static int state_make_directory(const char *);
+static bool state_is_private(int);
 static FILE *state_read(const struct state *, const char *);
 static int state_replace(
     const struct state *, const char *, const char *, size_t);
@@ -48,6 +49,17 @@ state_make_directory(const char *directory)
 	return open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
+/* Who else could write there could tell us whom to dial, and our name. */
+static bool
+state_is_private(int dir)
+{
+	struct stat st;
+
+	return fstat(dir, &st) == 0 &&
+	    (st.st_uid == 0 || st.st_uid == geteuid()) &&
+	    (st.st_mode & 022) == 0;
+}
+
 struct state *
 state_open(const char *directory, char error[CONF_ERROR_MAX])
 {
@@ -57,6 +69,15 @@ state_open(const char *directory, char error[CONF_ERROR_MAX])
 	    (state->dir = state_make_directory(directory)) == -1) {
 		snprintf(error, CONF_ERROR_MAX, "state-directory %s: %s",
 		    directory, strerror(errno));
+		free(state);
+		return NULL;
+	}
+	if (!state_is_private(state->dir)) {
+		snprintf(error, CONF_ERROR_MAX,
+		    "state-directory %s: must belong to root and be writable "
+		    "by nobody else",
+		    directory);
+		close(state->dir);
 		free(state);
 		return NULL;
 	}
