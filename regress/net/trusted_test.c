@@ -34,6 +34,8 @@ ATF_TC_BODY(both, tc)
 	NET_WAIT(10, trusted_shown(pair.a, true));
 	NET_WAIT(10, trusted_shown(pair.b, true));
 	ATF_CHECK(watch_result(pair.net->watch).clear > 0);
+	ATF_CHECK(host_log_has(pair.a, "travel in the clear"));
+	ATF_CHECK(host_log_has(pair.b, "travel in the clear"));
 }
 
 ATF_TC_WITHOUT_HEAD(one);

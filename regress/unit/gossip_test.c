@@ -284,22 +284,29 @@ static void
 count_clear(void *arg, uint32_t type, const void *row, size_t len)
 {
 	struct ctl_connection conn;
+	struct ctl_counter counter;
+	size_t *counts = arg;
 
-	if (type != CTL_CONNECTION)
-		return;
-	ATF_REQUIRE_EQ(sizeof(conn), len);
-	memcpy(&conn, row, len);
-	*(size_t *)arg += conn.state == CTL_ESTABLISHED && !conn.encrypted;
+	if (type == CTL_CONNECTION && len == sizeof(conn)) {
+		memcpy(&conn, row, len);
+		counts[0] += conn.state == CTL_ESTABLISHED && !conn.encrypted;
+	} else if (type == CTL_COUNTER && len == sizeof(counter)) {
+		memcpy(&counter, row, len);
+		if (strcmp(counter.name, "mesh.connections.clear") == 0)
+			counts[1] = (size_t)counter.value;
+	}
 }
 
 static size_t
 node_clear(size_t index)
 {
-	size_t count = 0;
+	size_t counts[2] = {0, SIZE_MAX};
 
-	mesh_show(net.nodes[index].mesh, CTL_SHOW_CONNECTIONS, count_clear,
-	    &count, net.now);
-	return count;
+	mesh_show(net.nodes[index].mesh,
+	    CTL_SHOW_CONNECTIONS | CTL_SHOW_COUNTERS, count_clear, counts,
+	    net.now);
+	ATF_CHECK_EQ(counts[0], counts[1]);
+	return counts[0];
 }
 
 /* A subnet is trusted no more: its connections must not stay clear. */

@@ -252,6 +252,9 @@ local_established(struct mesh *mesh, struct connection *conn, uint64_t now)
 	conn->established = true;
 	conn->since = now;
 	log_info("%s: connection fully established", local_format(conn, buf));
+	if (conn->encrypted && conn->trusted)
+		log_info("%s: trusted by both ends, frames travel in the clear",
+		    buf);
 	mesh_routes_changed(mesh, now);
 	mesh_announce(mesh, PEERNAME_UNKNOWN, now);
 	mesh->ops->neighbour(mesh->arg, local_dial_address(mesh, conn), true);

@@ -296,7 +296,13 @@ static void
 show_counters(const struct show *show)
 {
 	const struct mesh *mesh = show->mesh;
+	struct connection_tree tree = mesh->connections;
+	struct connection *conn;
+	uint64_t clear = 0;
 
+	RB_FOREACH(conn, connection_tree, &tree)
+		clear += conn->established && conn->encrypted && conn->trusted;
+	show_counter(show, "mesh.connections.clear", clear);
 	show_counter(show, "mesh.terminations", mesh->terminations);
 	show_counter(show, "mesh.handshake.failed", mesh->failed);
 	show_counter(show, "mesh.accept.refused", mesh->refused);
