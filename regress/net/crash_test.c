@@ -180,11 +180,27 @@ ATF_TC_BODY(terminated, tc)
 	net_check(pair.net);
 }
 
+/* Somebody deletes the device under a running daemon. */
+ATF_TC_WITHOUT_HEAD(tap_deleted);
+ATF_TC_BODY(tap_deleted, tc)
+{
+	struct pair pair = pair_new(NET_ENCRYPTED);
+
+	pair_start(&pair, PAIR_MTU);
+	net_run(pair.a->ns, "ip link delete weave-tap");
+	NET_WAIT(10, net_try(pair.a->ns, "ip link show weave-tap") == 0);
+	NET_WAIT(10, host_connected(pair.a, pair.b));
+	pair_require(&pair);
+	ATF_CHECK(host_log_has(pair.a, "weave-tap is gone, making a new one"));
+	net_check(pair.net);
+}
+
 ATF_TP_ADD_TCS(tp)
 {
 	ATF_TP_ADD_TC(tp, engine);
 	ATF_TP_ADD_TC(tp, others);
 	ATF_TP_ADD_TC(tp, parent);
 	ATF_TP_ADD_TC(tp, terminated);
+	ATF_TP_ADD_TC(tp, tap_deleted);
 	return atf_no_error();
 }

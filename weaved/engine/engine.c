@@ -17,6 +17,7 @@
 #define OVERLAYS "sleeve" /* our list, in the order we prefer */
 #define ACCEPT_PAUSE_MS 50 /* when there are too many */
 #define ACCEPT_BATCH 16
+#define TAP_CHECK_MS 100 /* at most so often: is it still there? */
 
 struct engine engine = {.tcp_fd = -1, .df_fd = -1, .nodf_fd = -1, .tap_fd = -1};
 
@@ -128,6 +129,7 @@ static void engine_accept_again(evutil_socket_t, short, void *);
 static void engine_connection(evutil_socket_t, short, void *);
 static void engine_udp(evutil_socket_t, short, void *);
 static void engine_udp_writable(evutil_socket_t, short, void *);
+static bool engine_tap_gone(int);
 static void engine_tap(evutil_socket_t, short, void *);
 static struct event *engine_event(int, short, event_callback_fn);
 static void engine_control_ended(void *, enum pipe_end);
@@ -545,13 +547,28 @@ engine_udp_writable(evutil_socket_t fd, short what, void *arg)
 	engine_tick();
 }
 
+/* Such a descriptor is readable for ever; the parent makes a new device. */
+static bool
+engine_tap_gone(int fd)
+{
+	char none;
+
+	return read(fd, &none, 0) == -1 && errno == EBADFD;
+}
+
 static void
 engine_tap(evutil_socket_t fd, short what, void *arg)
 {
-	(void)fd;
+	uint64_t now = proc_now();
+
 	(void)what;
 	(void)arg;
-	overlay_tap_readable(engine.overlay, proc_now());
+	if (now >= engine.tap_check) {
+		engine.tap_check = now + TAP_CHECK_MS;
+		if (engine_tap_gone(fd))
+			fatalx("the TAP device is gone");
+	}
+	overlay_tap_readable(engine.overlay, now);
 	engine_tick();
 }
 

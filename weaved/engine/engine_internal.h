@@ -39,6 +39,7 @@ struct engine {
 	struct event *udp_write[2];
 	struct event *tap;
 	struct event *tap_write;
+	uint64_t tap_check; /* ms, when next */
 	int tcp_fd;
 	int df_fd;
 	int nodf_fd;

@@ -340,6 +340,19 @@ descriptors_open_tap(struct descriptors *fds, const struct conf *conf,
 	return result;
 }
 
+int
+descriptors_renew_tap(struct descriptors *fds, const struct conf *conf,
+    uint64_t name, char error[CONF_ERROR_MAX])
+{
+	struct ifreq ifr = {0};
+
+	if (ioctl(fds->tap, TUNGETIFF, &ifr) == 0)
+		return 0;
+	log_warn("%s is gone, making a new one", fds->tap_name);
+	close(fds->tap);
+	return descriptors_open_tap(fds, conf, name, error);
+}
+
 /* 0 if nothing is in the way any more. */
 static int
 descriptors_unlink_stale(const struct sockaddr_un *sun)

@@ -25,6 +25,9 @@ int descriptors_open_sockets(struct descriptors *fds, const struct conf *conf,
 /* The bridge is made if missing; its MAC becomes name if that can be one. */
 int descriptors_open_tap(struct descriptors *fds, const struct conf *conf,
     uint64_t name, char error[CONF_ERROR_MAX]);
+/* The same if somebody deleted the device. */
+int descriptors_renew_tap(struct descriptors *fds, const struct conf *conf,
+    uint64_t name, char error[CONF_ERROR_MAX]);
 /* gid: group that may connect. A socket that nobody listens on is replaced. */
 int descriptors_open_control(struct descriptors *fds, const struct conf *conf,
     uint32_t gid, char error[CONF_ERROR_MAX]);

@@ -230,8 +230,12 @@ parent_send_processes(void)
 static void
 parent_start_engine(struct spawn *engine)
 {
+	char error[CONF_ERROR_MAX];
 	struct target *target;
 
+	if (descriptors_renew_tap(
+		&parent.fds, parent.conf, parent.name, error) == -1)
+		log_error("%s", error);
 	parent_send_conf();
 	spawn_send(engine, IMSG_SOCKETS_DF, 0, dup(parent.fds.df), NULL, 0);
 	spawn_send(engine, IMSG_SOCKETS_NODF, 0, dup(parent.fds.nodf), NULL, 0);
