@@ -500,6 +500,41 @@ ATF_TC_BODY(queue, tc)
 	clients_free(world.clients);
 }
 
+/* The report of a large mesh waits for a client that has to go on reading. */
+ATF_TC_WITHOUT_HEAD(large);
+ATF_TC_BODY(large, tc)
+{
+	const size_t rows = (21u << 20) / sizeof(struct ctl_target);
+	struct world world;
+	struct peer peers[4];
+	uint32_t id;
+	size_t got = 0;
+
+	world_open(&world);
+	for (int i = 0; i < 4; i++) {
+		peers[i] = peer_ready(&world, 1000);
+		peer_send(&peers[i], CTL_SHOW, 5, &show, sizeof(show));
+		world_run(&world);
+		id = world.asked[world.nasked - 1].id;
+		for (size_t n = 0; n < rows; n++)
+			row_send(&world, id);
+	}
+	/* Two of them fit what is kept for others than root. */
+	ATF_CHECK_EQ(2, world_watched(&world));
+	while (got < rows) {
+		world_run(&world);
+		ATF_REQUIRE(!peer_closed(&peers[0]));
+		while (peer_get(&peers[0])) {
+			imsg_free(&peers[0].imsg);
+			got++;
+		}
+	}
+	ATF_CHECK_EQ(rows, got);
+	for (int i = 0; i < 4; i++)
+		imsgbuf_free(peers[i].buf);
+	clients_free(world.clients);
+}
+
 ATF_TC_WITHOUT_HEAD(slow);
 ATF_TC_BODY(slow, tc)
 {
@@ -634,6 +669,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, refused);
 	ATF_TP_ADD_TC(tp, descriptor);
 	ATF_TP_ADD_TC(tp, queue);
+	ATF_TP_ADD_TC(tp, large);
 	ATF_TP_ADD_TC(tp, slow);
 	ATF_TP_ADD_TC(tp, stalled);
 	ATF_TP_ADD_TC(tp, many);

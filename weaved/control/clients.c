@@ -53,6 +53,7 @@ struct clients {
 	const struct clients_ops *ops;
 	void *arg;
 	uint32_t last_id;
+	size_t others_bytes; /* of out_bytes, uid not 0 */
 	struct log_limit limit;
 	struct client slots[CLIENTS_MAX];
 };
@@ -74,6 +75,7 @@ static struct client *client_by_id(
     struct clients *, enum clients_server, uint32_t);
 static unsigned client_slot(const struct clients *, const struct client *);
 static uint32_t clients_issue_id(struct clients *);
+static void client_forget_answer(struct clients *, struct client *);
 static void client_close(struct clients *, struct client *);
 static void client_drop(
     struct clients *, struct client *, const char *, uint64_t);
@@ -82,7 +84,7 @@ static bool client_send(struct clients *, struct client *, uint32_t, uint32_t,
     const void *, size_t, uint64_t);
 static bool client_finish(
     struct clients *, struct client *, const char *, uint64_t);
-static bool client_fill(struct client *);
+static bool client_fill(struct clients *, struct client *);
 static const char *client_hello(
     struct clients *, struct client *, const struct imsg *, uint64_t);
 static const char *client_request(struct client *, const struct imsg *);
@@ -244,22 +246,31 @@ client_watch(struct clients *clients, struct client *client)
 	    imsgbuf_pending(client->buf) > 0 || !TAILQ_EMPTY(&client->out));
 }
 
+static void
+client_forget_answer(struct clients *clients, struct client *client)
+{
+	struct answer *answer = TAILQ_FIRST(&client->out);
+	size_t size = sizeof(*answer) + answer->len;
+
+	TAILQ_REMOVE(&client->out, answer, entry);
+	client->out_bytes -= size;
+	if (client->uid != 0)
+		clients->others_bytes -= size;
+	free(answer);
+}
+
 /* What the engine still does for this client is of no use to anybody. */
 static void
 client_close(struct clients *clients, struct client *client)
 {
-	struct answer *answer;
-
 	if (client->id != 0 && client->server == CLIENTS_ENGINE)
 		clients->ops->ask(clients->arg, CLIENTS_ENGINE,
 		    IMSG_SHOW_CANCEL, client->id, NULL, 0);
 	clients->ops->watch(clients->arg, client_slot(clients, client),
 	    imsgbuf_fd(client->buf), false, false);
 	imsgbuf_free(client->buf);
-	while ((answer = TAILQ_FIRST(&client->out)) != NULL) {
-		TAILQ_REMOVE(&client->out, answer, entry);
-		free(answer);
-	}
+	while (!TAILQ_EMPTY(&client->out))
+		client_forget_answer(clients, client);
 	memset(client, 0, sizeof(*client));
 }
 
@@ -284,6 +295,8 @@ client_send(struct clients *clients, struct client *client, uint32_t type,
 	struct answer *answer;
 
 	if (client->out_bytes + size > CLIENTS_OUT_MAX ||
+	    (client->uid != 0 &&
+		clients->others_bytes + size > CLIENTS_OTHERS_OUT_MAX) ||
 	    (answer = malloc(size)) == NULL) {
 		client_drop(clients, client, "it reads too slowly", now);
 		return false;
@@ -297,6 +310,8 @@ client_send(struct clients *clients, struct client *client, uint32_t type,
 		client->deadline = now + CLIENTS_STALL_MS;
 	TAILQ_INSERT_TAIL(&client->out, answer, entry);
 	client->out_bytes += size;
+	if (client->uid != 0)
+		clients->others_bytes += size;
 	client_watch(clients, client);
 	return true;
 }
@@ -458,7 +473,7 @@ clients_readable(struct clients *clients, unsigned slot, uint64_t now)
 
 /* Moves answers up to the mark. False without memory. */
 static bool
-client_fill(struct client *client)
+client_fill(struct clients *clients, struct client *client)
 {
 	struct answer *answer;
 
@@ -467,9 +482,7 @@ client_fill(struct client *client)
 		if (imsg_compose(client->buf, answer->type, answer->id, -1,
 			answer->data, answer->len) == -1)
 			return false;
-		TAILQ_REMOVE(&client->out, answer, entry);
-		client->out_bytes -= sizeof(*answer) + answer->len;
-		free(answer);
+		client_forget_answer(clients, client);
 	}
 	return true;
 }
@@ -483,7 +496,7 @@ clients_writable(struct clients *clients, unsigned slot, uint64_t now)
 	if (client->state == CLIENT_FREE)
 		return;
 	do {
-		if (!client_fill(client)) {
+		if (!client_fill(clients, client)) {
 			client_drop(clients, client, "no memory", now);
 			return;
 		}

@@ -468,7 +468,7 @@ engine_accept_again(evutil_socket_t fd, short what, void *arg)
 static bool
 engine_accept_one(uint64_t now)
 {
-	struct sockaddr_in sin, own;
+	struct sockaddr_in sin = {0}, own = {0};
 	struct endpoint local, remote;
 	socklen_t len = sizeof(sin);
 	int fd;

@@ -48,10 +48,10 @@ static const struct dispatch_entry resolver_table[] = {
     DISPATCH(IMSG_RESOLVED, struct imsg_resolved, parent_handle_resolved),
 };
 
-#define OPS(table)                                                     \
-	{                                                              \
-		table, sizeof(table) / sizeof(table[0]), parent_ready, \
-		    parent_gone                                        \
+#define OPS(table)                                                       \
+	{                                                                \
+		table, sizeof(table) / sizeof((table)[0]), parent_ready, \
+		    parent_gone                                          \
 	}
 
 static const struct spawn_ops ops[PROC_MAX] = {

@@ -183,7 +183,7 @@ parse_values(const struct values *values, struct features *features,
     char *cause, size_t size)
 {
 	const char *overlays = values->text[KEY_OVERLAYS];
-	uint64_t short_id;
+	uint64_t short_id = 0;
 
 	if (strcmp(values->text[KEY_FLAVOUR], "mac") != 0)
 		return refuse(cause, size,

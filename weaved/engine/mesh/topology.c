@@ -588,7 +588,7 @@ merge_records(struct merge *merge, struct topology_update *update)
 		error = merge_prepare(merge);
 	if (error == NULL)
 		merge_apply(merge, update);
-	else
+	else if (merge->created != NULL)
 		merge_undo(merge);
 	free(merge->created);
 	return error;

@@ -8,17 +8,18 @@ _Static_assert(WIRE_KEY_LEN == crypto_secretbox_KEYBYTES, "key");
 _Static_assert(WIRE_NONCE_LEN == crypto_secretbox_NONCEBYTES, "nonce");
 _Static_assert(WIRE_TAG == crypto_secretbox_MACBYTES, "tag");
 
-#define WORD "weave"
 #define WORD_LEN 5
 
 /* Nonce byte 0: bit 7 is the sender's role, bit 6 says TCP. */
 #define NONCE_OUTBOUND 0x80
 #define NONCE_TCP 0x40
 
+static const uint8_t word[WORD_LEN] = {'w', 'e', 'a', 'v', 'e'};
+
 void
 wire_header_put(uint8_t header[WIRE_HEADER_LEN])
 {
-	memcpy(header, WORD, WORD_LEN);
+	memcpy(header, word, WORD_LEN);
 	header[WORD_LEN] = WIRE_VERSION;
 	header[WORD_LEN + 1] = WIRE_VERSION;
 }
@@ -29,7 +30,7 @@ wire_header_get(
 {
 	*lowest = header[WORD_LEN];
 	*highest = header[WORD_LEN + 1];
-	return memcmp(header, WORD, WORD_LEN) == 0 && *lowest <= *highest;
+	return memcmp(header, word, WORD_LEN) == 0 && *lowest <= *highest;
 }
 
 void
