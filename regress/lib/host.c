@@ -336,8 +336,8 @@ host_sum(struct host *host, const char *attribute)
 	json_array_foreach(rows, i, row) {
 		value = json_object_get(row, attribute);
 		if (value == NULL)
-			value = json_object_get(json_object_get(row, "Attrs"),
-			    attribute);
+			value = json_object_get(
+			    json_object_get(row, "Attrs"), attribute);
 		sum += (uint64_t)json_integer_value(value);
 	}
 	json_decref(rows);

@@ -20,10 +20,13 @@
 #include "weaved/parent/descriptors.h"
 #include "weaved/sandbox.h"
 
-#define CALL_MAX	470	/* beyond the newest call of today's kernels */
+#define CALL_MAX 470 /* beyond the newest call of today's kernels */
 
 /* Exit status of a child that was not stopped by its filter. */
-enum { SURVIVED = 10, NO_SANDBOX };
+enum {
+	SURVIVED = 10,
+	NO_SANDBOX
+};
 
 static void
 confine(enum proc_id proc)
@@ -31,7 +34,7 @@ confine(enum proc_id proc)
 	char text[CTL_TEXT_MAX];
 
 	if (!sandbox_enter(proc, SANDBOX_REQUIRED, WEAVED_UID_FALLBACK,
-	    WEAVED_UID_FALLBACK, text))
+		WEAVED_UID_FALLBACK, text))
 		_exit(NO_SANDBOX);
 }
 
@@ -49,8 +52,8 @@ run(enum proc_id proc, void (*act)(long), long arg)
 		syscall(SYS_exit_group, SURVIVED);
 	}
 	ATF_REQUIRE(waitpid(pid, &status, 0) == pid);
-	ATF_REQUIRE_MSG(!WIFEXITED(status) ||
-	    WEXITSTATUS(status) != NO_SANDBOX, "sandbox did not hold");
+	ATF_REQUIRE_MSG(!WIFEXITED(status) || WEXITSTATUS(status) != NO_SANDBOX,
+	    "sandbox did not hold");
 	return status;
 }
 
@@ -84,11 +87,11 @@ is_allowed(enum proc_id proc, long number)
 static bool
 is_special(long number)
 {
-	static const long special[] = { SYS_exit, SYS_exit_group,
-		SYS_rt_sigreturn, SYS_restart_syscall, SYS_mmap,
-		SYS_mprotect, SYS_fcntl, SYS_poll, SYS_ppoll,
-		/* uretprobe, uprobe: the kernel's own, past any filter */
-		335, 336 };
+	static const long special[] = {SYS_exit, SYS_exit_group,
+	    SYS_rt_sigreturn, SYS_restart_syscall, SYS_mmap, SYS_mprotect,
+	    SYS_fcntl, SYS_poll, SYS_ppoll,
+	    /* uretprobe, uprobe: the kernel's own, past any filter */
+	    335, 336};
 
 	for (size_t i = 0; i < sizeof(special) / sizeof(special[0]); i++)
 		if (special[i] == number)
@@ -107,14 +110,13 @@ check_all_calls(enum proc_id proc)
 			continue;
 		status = run(proc, act_call, number);
 		if (is_allowed(proc, number))
-			ATF_CHECK_MSG(!WIFSIGNALED(status) ||
-			    WTERMSIG(status) != SIGSYS,
+			ATF_CHECK_MSG(
+			    !WIFSIGNALED(status) || WTERMSIG(status) != SIGSYS,
 			    "call %ld is in the table but refused", number);
 		else
-			ATF_CHECK_MSG(WIFSIGNALED(status) &&
-			    WTERMSIG(status) == SIGSYS,
-			    "call %ld is not in the table but allowed",
-			    number);
+			ATF_CHECK_MSG(
+			    WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS,
+			    "call %ld is not in the table but allowed", number);
 	}
 }
 
@@ -152,7 +154,7 @@ ATF_TC_BODY(resolver_calls, tc)
 static void
 act_escape(long which)
 {
-	char *const argv[] = { NULL };
+	char *const argv[] = {NULL};
 
 	switch (which) {
 	case 0:
@@ -208,11 +210,10 @@ ATF_TC_BODY(escapes, tc)
 	prepare();
 	for (int proc = PROC_ENGINE; proc <= PROC_CONTROL; proc++)
 		for (long which = 0; which <= 12; which++) {
-			int status = run((enum proc_id)proc, act_escape,
-			    which);
+			int status = run((enum proc_id)proc, act_escape, which);
 
-			ATF_CHECK_MSG(WIFSIGNALED(status) &&
-			    WTERMSIG(status) == SIGSYS,
+			ATF_CHECK_MSG(
+			    WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS,
 			    "process %d, escape %ld: status %#x", proc, which,
 			    (unsigned int)status);
 		}
@@ -248,9 +249,9 @@ ATF_TC_BODY(resolver_files, tc)
 	for (long which = 0; which < 3; which++) {
 		int status = run(PROC_RESOLVER, act_resolver, which);
 
-		ATF_CHECK_MSG(WIFEXITED(status) &&
-		    WEXITSTATUS(status) == SURVIVED, "case %ld: %#x", which,
-		    (unsigned int)status);
+		ATF_CHECK_MSG(
+		    WIFEXITED(status) && WEXITSTATUS(status) == SURVIVED,
+		    "case %ld: %#x", which, (unsigned int)status);
 	}
 }
 

@@ -367,8 +367,8 @@ raw_gossip(int fd, uint8_t tag, const char *channel, const char *text)
 
 /* From one raw peer to another. */
 static void
-raw_unicast(int fd, uint8_t to, const char *channel, const char *data,
-    size_t len)
+raw_unicast(
+    int fd, uint8_t to, const char *channel, const char *data, size_t len)
 {
 	raw_envelope(fd,
 	    (struct envelope){.tag = WIRE_GOSSIP_UNICAST,

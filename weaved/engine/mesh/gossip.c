@@ -503,8 +503,8 @@ receive_unicast(struct mesh *mesh, struct connection *conn,
 		return true;
 	}
 	if (log_limit_pass(&mesh->log_gossip, now, &suppressed))
-		log_warn("gossip unicast dropped: %s (%u more)", why,
-		    suppressed);
+		log_warn(
+		    "gossip unicast dropped: %s (%u more)", why, suppressed);
 	return true;
 }
 

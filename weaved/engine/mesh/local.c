@@ -6,7 +6,6 @@
 #include <sodium.h>
 
 #include "weaved/engine/mesh/mesh_internal.h"
-#include "weaved/weaved.h"
 
 #define REDIAL_MIN 10 /* ms; both ends redial, seldom together */
 #define REDIAL_SPREAD 30
@@ -101,7 +100,7 @@ local_features(void *arg, struct connection *conn, uint8_t *buf, size_t size)
 	strlcpy(features.overlays, mesh->overlays, sizeof(features.overlays));
 	strlcpy(
 	    features.nickname, mesh->conf.nickname, sizeof(features.nickname));
-	strlcpy(features.software, WEAVED_VERSION, sizeof(features.software));
+	strlcpy(features.software, VERSION, sizeof(features.software));
 	return features_encode(&features, buf, size);
 }
 
