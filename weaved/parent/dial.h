@@ -12,7 +12,7 @@
 #include "common/addr.h"
 
 #define DIAL_MAX 64 /* under way at once */
-#define DIAL_PER_S 64
+#define DIAL_PER_S 256 /* a new engine dials all neighbours: 200 */
 #define DIAL_TIMEOUT_S 10
 
 struct dialler;
