@@ -141,7 +141,8 @@ tests: all $(TESTS)
 ifeq ($(SANITIZE),)
 	@$(MAKE) --no-print-directory SANITIZE=address,undefined corpora
 	@mkdir -p $(OUT)/regress
-	ln -sfn ../sanitize/regress/fuzz $(OUT)/regress/fuzz
+	@rm -rf $(OUT)/regress/fuzz # built by hand it is no link
+	ln -s ../sanitize/regress/fuzz $(OUT)/regress/fuzz
 else
 tests: corpora
 endif
