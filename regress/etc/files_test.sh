@@ -6,10 +6,12 @@ manuals_head() {
 	atf_set require.progs mandoc
 }
 manuals_body() {
-	cd "$WEAVED_SRCDIR" || atf_fail "no source tree"
 	for manual in weaved.conf.5 man/weaved.8 man/weavectl.8; do
-		[ -e "$manual" ] || manual=man/$manual
-		atf_check -e ignore mandoc -Tlint "$manual"
+		manual=$WEAVED_SRCDIR/$manual
+		# Whether other manuals are installed is not theirs to say.
+		mandoc -Tlint "$manual" 2>/dev/null |
+		    grep -v 'referenced manual not found' >lint
+		atf_check cat lint
 	done
 }
 

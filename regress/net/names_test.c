@@ -1,6 +1,8 @@
 /*
  * A name that two hosts claim, and a host that dials itself.
  */
+#include <netdb.h>
+
 #include "regress/lib/pair.h"
 
 ATF_TC_WITHOUT_HEAD(twice);
@@ -33,8 +35,13 @@ ATF_TC_BODY(ourself, tc)
 ATF_TC_WITHOUT_HEAD(by_name);
 ATF_TC_BODY(by_name, tc)
 {
-	struct pair pair = pair_new(NET_ENCRYPTED);
+	struct addrinfo *list;
+	struct pair pair;
 
+	if (getaddrinfo("localhost", NULL, NULL, &list) != 0)
+		atf_tc_skip("this machine does not know localhost");
+	freeaddrinfo(list);
+	pair = pair_new(NET_ENCRYPTED);
 	host_peer(pair.a, "localhost");
 	host_peer(pair.a, "nobody.invalid");
 	pair_start(&pair, PAIR_MTU);
