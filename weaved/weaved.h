@@ -180,6 +180,7 @@ struct imsg_resolved {
 
 struct imsg_kx2_start {
 	uint32_t conn;
+	uint32_t outbound; /* we dialled */
 };
 
 struct imsg_kx2_started {

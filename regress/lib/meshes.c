@@ -96,8 +96,9 @@ op_resolve(void *arg, uint32_t target, const char *host)
 }
 
 static void
-op_kx_start(void *arg, uint32_t conn)
+op_kx_start(void *arg, uint32_t conn, bool outbound)
 {
+	(void)outbound;
 	task_new(arg, TASK_KX_START, conn);
 }
 

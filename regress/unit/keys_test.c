@@ -104,7 +104,7 @@ ATF_TC_BODY(low_order_keys, tc)
 		const char *error;
 		uint32_t handle;
 
-		ATF_REQUIRE(keys_start(keys, 0, &handle, ours) == NULL);
+		ATF_REQUIRE(keys_start(keys, 0, true, &handle, ours) == NULL);
 		error = keys_finish(keys, 0, handle, &peer, session);
 		ATF_REQUIRE_MSG(error != NULL, "point %zu accepted", i);
 		ATF_CHECK_STREQ(error, "low-order key");
@@ -123,7 +123,7 @@ ATF_TC_BODY(both_sides_agree, tc)
 	struct other other;
 	uint32_t handle;
 
-	ATF_REQUIRE(keys_start(keys, 0, &handle, ours) == NULL);
+	ATF_REQUIRE(keys_start(keys, 0, true, &handle, ours) == NULL);
 	other = other_new(ours, "s3cr3t");
 	peer.key = other.public_key;
 	ATF_REQUIRE(keys_finish(keys, 0, handle, &peer, session) == NULL);
@@ -140,14 +140,14 @@ ATF_TC_BODY(handle_is_single_use, tc)
 	struct other other;
 	uint32_t handle;
 
-	ATF_REQUIRE(keys_start(keys, 0, &handle, ours) == NULL);
+	ATF_REQUIRE(keys_start(keys, 0, true, &handle, ours) == NULL);
 	other = other_new(ours, "s3cr3t");
 	peer.key = other.public_key;
 	ATF_REQUIRE(keys_finish(keys, 0, handle, &peer, session) == NULL);
 	ATF_CHECK(keys_finish(keys, 0, handle, &peer, session) != NULL);
 	ATF_CHECK(sodium_is_zero(session, sizeof(session)));
 	ATF_CHECK(keys_finish(keys, 0, 0, &peer, session) != NULL);
-	ATF_REQUIRE(keys_start(keys, 0, &handle, ours) == NULL);
+	ATF_REQUIRE(keys_start(keys, 0, true, &handle, ours) == NULL);
 	keys_cancel(keys, handle);
 	ATF_CHECK(keys_finish(keys, 0, handle, &peer, session) != NULL);
 	ATF_CHECK_EQ(keys_handles(keys), 0);
@@ -163,7 +163,7 @@ ATF_TC_BODY(handle_expires, tc)
 	struct other other;
 	uint32_t handle;
 
-	ATF_REQUIRE(keys_start(keys, 1000, &handle, ours) == NULL);
+	ATF_REQUIRE(keys_start(keys, 1000, true, &handle, ours) == NULL);
 	other = other_new(ours, "s3cr3t");
 	peer.key = other.public_key;
 	ATF_CHECK(keys_finish(keys, 1000 + KEYS_HANDLE_MS + 1, handle, &peer,
@@ -181,19 +181,44 @@ ATF_TC_BODY(starts_are_limited, tc)
 	uint32_t handle;
 	size_t n = 0;
 
-	while (keys_start(keys, now, &handle, ours) == NULL)
+	while (keys_start(keys, now, true, &handle, ours) == NULL)
 		ATF_REQUIRE(++n <= KEYS_STARTS_PER_S);
 	ATF_CHECK_EQ(n, KEYS_STARTS_PER_S);
-	ATF_CHECK(keys_start(keys, 1000, &handle, ours) == NULL);
+	ATF_CHECK(keys_start(keys, 1000, true, &handle, ours) == NULL);
 	for (now = 2000; now < 9000; now += 1000)
 		for (n = 0; n < KEYS_STARTS_PER_S; n++) {
-			keys_start(keys, now, &handle, ours);
+			keys_start(keys, now, true, &handle, ours);
 			ATF_REQUIRE(keys_handles(keys) <= KEYS_HANDLES_MAX);
 		}
 	keys_free(keys);
 }
 
 /* Listen first: the key comes out only if the peer's first frame opens. */
+/* Whoever floods us with connections does not stop us from dialling. */
+ATF_TC_WITHOUT_HEAD(strangers_leave_room);
+ATF_TC_BODY(strangers_leave_room, tc)
+{
+	struct keys *keys = keys_of("s3cr3t");
+	uint8_t ours[KEYS_LEN], session[KEYS_LEN];
+	struct keys_peer peer = {0};
+	struct other other;
+	uint32_t handle, strange;
+	uint64_t now;
+	size_t n = 0;
+
+	while (keys_start(keys, 0, false, &strange, ours) == NULL)
+		ATF_REQUIRE(++n <= KEYS_INBOUND_PER_S);
+	ATF_CHECK_EQ(n, KEYS_INBOUND_PER_S);
+	ATF_REQUIRE(keys_start(keys, 0, true, &handle, ours) == NULL);
+	other = other_new(ours, "s3cr3t");
+	peer.key = other.public_key;
+	for (now = 600; now < 5000; now += 600)
+		while (keys_start(keys, now, false, &strange, ours) == NULL)
+			ATF_REQUIRE(keys_handles(keys) <= KEYS_HANDLES_MAX);
+	ATF_CHECK(keys_finish(keys, 4999, handle, &peer, session) == NULL);
+	keys_free(keys);
+}
+
 ATF_TC_WITHOUT_HEAD(listen_first);
 ATF_TC_BODY(listen_first, tc)
 {
@@ -222,7 +247,7 @@ ATF_TC_BODY(listen_first, tc)
 		const char *error;
 		uint32_t handle;
 
-		ATF_REQUIRE(keys_start(keys, 0, &handle, ours) == NULL);
+		ATF_REQUIRE(keys_start(keys, 0, true, &handle, ours) == NULL);
 		other = other_new(ours, cases[i].password);
 		nonce[0] = cases[i].polarity;
 		crypto_secretbox_easy(
@@ -254,7 +279,7 @@ ATF_TC_BODY(listen_first_bad_lengths, tc)
 		struct other other;
 		uint32_t handle;
 
-		ATF_REQUIRE(keys_start(keys, 0, &handle, ours) == NULL);
+		ATF_REQUIRE(keys_start(keys, 0, true, &handle, ours) == NULL);
 		other = other_new(ours, "s3cr3t");
 		peer.key = other.public_key;
 		peer.frame = frame;
@@ -273,6 +298,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, handle_is_single_use);
 	ATF_TP_ADD_TC(tp, handle_expires);
 	ATF_TP_ADD_TC(tp, starts_are_limited);
+	ATF_TP_ADD_TC(tp, strangers_leave_room);
 	ATF_TP_ADD_TC(tp, listen_first);
 	ATF_TP_ADD_TC(tp, listen_first_bad_lengths);
 	return atf_no_error();

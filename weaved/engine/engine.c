@@ -70,7 +70,7 @@ static const struct dispatch_entry control_table[] = {
 static void mesh_op_watch(void *, uint32_t, int, bool, bool);
 static void mesh_op_dial(void *, uint32_t, struct endpoint, bool);
 static void mesh_op_resolve(void *, uint32_t, const char *);
-static void mesh_op_kx_start(void *, uint32_t);
+static void mesh_op_kx_start(void *, uint32_t, bool);
 static void mesh_op_kx_finish(void *, uint32_t, uint32_t,
     const uint8_t[MESH_KEY_LEN], bool, const uint8_t *, size_t);
 static void mesh_op_kx_cancel(void *, uint32_t, uint32_t);
@@ -622,9 +622,9 @@ mesh_op_resolve(void *arg, uint32_t target, const char *host)
 }
 
 static void
-mesh_op_kx_start(void *arg, uint32_t conn)
+mesh_op_kx_start(void *arg, uint32_t conn, bool outbound)
 {
-	struct imsg_kx2_start message = {.conn = conn};
+	struct imsg_kx2_start message = {.conn = conn, .outbound = outbound};
 
 	(void)arg;
 	child_send(IMSG_KX2_START, 0, &message, sizeof(message));

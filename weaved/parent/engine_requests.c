@@ -135,7 +135,8 @@ parent_handle_kx2_start(void *arg, struct imsg *imsg)
 	(void)arg;
 	memcpy(&message, imsg->data, sizeof(message));
 	answer.conn = message.conn;
-	error = keys_start(parent.keys, proc_now(), &answer.handle, answer.key);
+	error = keys_start(parent.keys, proc_now(), message.outbound != 0,
+	    &answer.handle, answer.key);
 	if (error != NULL)
 		strlcpy(answer.error, error, sizeof(answer.error));
 	spawn_send(parent.procs[PROC_ENGINE], IMSG_KX2_STARTED, 0, -1, &answer,

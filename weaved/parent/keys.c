@@ -16,11 +16,13 @@ struct keys {
 	size_t used;
 	struct password *password;
 	uint64_t window; /* start of the second of starts */
-	uint32_t starts;
+	uint32_t starts; /* in it */
+	uint32_t inbound_starts;
 };
 
 static struct keys_handle *keys_find(struct keys *, uint32_t);
-static struct keys_handle *keys_claim(struct keys *, uint64_t);
+static struct keys_handle *keys_claim(struct keys *, uint64_t, bool);
+static bool keys_may_start(struct keys *, uint64_t, bool);
 static void keys_drop(struct keys *, struct keys_handle *);
 static bool keys_open_frame(const struct keys_peer *, const uint8_t *);
 
@@ -83,13 +85,18 @@ keys_drop(struct keys *keys, struct keys_handle *handle)
 	keys->used--;
 }
 
-/* A free place; the expired make room first, else one at random has to go. */
+/*
+ * A free place; the expired make room first, else one at random has to go. The
+ * last places are for connections that we dial: strangers can not take them.
+ */
 static struct keys_handle *
-keys_claim(struct keys *keys, uint64_t now)
+keys_claim(struct keys *keys, uint64_t now, bool outbound)
 {
+	size_t first = outbound ? KEYS_INBOUND_MAX : 0;
+	size_t end = outbound ? KEYS_HANDLES_MAX : KEYS_INBOUND_MAX;
 	struct keys_handle *handle, *unused = NULL;
 
-	for (size_t i = 0; i < KEYS_HANDLES_MAX; i++) {
+	for (size_t i = first; i < end; i++) {
 		handle = &keys->handles[i];
 		if (handle->id != 0 && now - handle->started > KEYS_HANDLE_MS)
 			keys_drop(keys, handle);
@@ -97,14 +104,31 @@ keys_claim(struct keys *keys, uint64_t now)
 			unused = handle;
 	}
 	if (unused == NULL) {
-		unused = &keys->handles[randombytes_uniform(KEYS_HANDLES_MAX)];
+		unused = &keys->handles[first +
+		    randombytes_uniform((uint32_t)(end - first))];
 		keys_drop(keys, unused);
 	}
 	return unused;
 }
 
+static bool
+keys_may_start(struct keys *keys, uint64_t now, bool outbound)
+{
+	if (now - keys->window >= 1000) {
+		keys->window = now;
+		keys->starts = 0;
+		keys->inbound_starts = 0;
+	}
+	if (keys->starts >= KEYS_STARTS_PER_S ||
+	    (!outbound && keys->inbound_starts >= KEYS_INBOUND_PER_S))
+		return false;
+	keys->starts++;
+	keys->inbound_starts += !outbound;
+	return true;
+}
+
 const char *
-keys_start(struct keys *keys, uint64_t now, uint32_t *handle,
+keys_start(struct keys *keys, uint64_t now, bool outbound, uint32_t *handle,
     uint8_t public_key[KEYS_LEN])
 {
 	struct keys_handle *slot;
@@ -112,16 +136,12 @@ keys_start(struct keys *keys, uint64_t now, uint32_t *handle,
 
 	if (keys->password == NULL)
 		return "no password";
-	if (now - keys->window >= 1000) {
-		keys->window = now;
-		keys->starts = 0;
-	}
-	if (++keys->starts > KEYS_STARTS_PER_S)
+	if (!keys_may_start(keys, now, outbound))
 		return "too many handshakes";
 	do
 		id = randombytes_random();
 	while (id == 0 || keys_find(keys, id) != NULL);
-	slot = keys_claim(keys, now);
+	slot = keys_claim(keys, now, outbound);
 	slot->id = id;
 	slot->started = now;
 	keys->used++;

@@ -17,6 +17,9 @@
 #define KEYS_HANDLES_MAX 1024
 #define KEYS_HANDLE_MS 5000
 #define KEYS_STARTS_PER_S 200
+/* Of these, for connections that others dial. */
+#define KEYS_INBOUND_MAX 768
+#define KEYS_INBOUND_PER_S 150
 
 struct keys;
 
@@ -34,8 +37,8 @@ void keys_free(struct keys *keys);
 void keys_set_password(struct keys *keys, struct password *password);
 
 /* Both return NULL, or why not, in words fit for a peer's status. */
-const char *keys_start(struct keys *keys, uint64_t now, uint32_t *handle,
-    uint8_t public_key[KEYS_LEN]);
+const char *keys_start(struct keys *keys, uint64_t now, bool outbound,
+    uint32_t *handle, uint8_t public_key[KEYS_LEN]);
 /*
  * With a frame (listen first) the key comes out only if the frame opens under
  * the peer's nonce. The handle is gone in any case.

@@ -784,7 +784,7 @@ on_kx_start(void *arg, struct connection *conn)
 {
 	struct mesh *mesh = arg;
 
-	mesh->ops->kx_start(mesh->arg, conn->id);
+	mesh->ops->kx_start(mesh->arg, conn->id, conn->outbound);
 }
 
 static void

@@ -63,7 +63,7 @@ struct mesh_ops {
 	 * by mesh_kx_started(), finish by mesh_kx_finished(). frame: the
 	 * peer's first sealed body when listening first, else NULL.
 	 */
-	void (*kx_start)(void *arg, uint32_t conn);
+	void (*kx_start)(void *arg, uint32_t conn, bool outbound);
 	void (*kx_finish)(void *arg, uint32_t conn, uint32_t handle,
 	    const uint8_t key[MESH_KEY_LEN], bool outbound,
 	    const uint8_t *frame, size_t len);
