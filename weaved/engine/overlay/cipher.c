@@ -85,10 +85,10 @@ code_at(size_t i)
 {
 	static const struct cipher_code *const codes[] = {
 #ifdef __x86_64__
-		&cipher_avx512,
-		&cipher_avx2,
+	    &cipher_avx512,
+	    &cipher_avx2,
 #endif
-		&cipher_portable,
+	    &cipher_portable,
 	};
 
 	for (size_t at = 0; at < sizeof(codes) / sizeof(codes[0]); at++)
@@ -131,7 +131,7 @@ static void
 test_prepare(struct test *test)
 {
 	static const size_t edges[] = {0, 1, 15, 16, 17, 31, 32, 33, 95, 96, 97,
-		TEST_TEXT, 144, 159, 160, 161};
+	    TEST_TEXT, 144, 159, 160, 161};
 	size_t n = sizeof(edges) / sizeof(edges[0]);
 
 	for (size_t i = 0; i < TEST_TEXT; i++)

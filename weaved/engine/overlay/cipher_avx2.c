@@ -16,10 +16,10 @@ supported(void)
 }
 
 const struct cipher_code cipher_avx2 = {
-	.name = "avx2",
-	.supported = supported,
-	.lanes = LANES,
-	.stream = salsa_stream,
+    .name = "avx2",
+    .supported = supported,
+    .lanes = LANES,
+    .stream = salsa_stream,
 };
 
 #endif

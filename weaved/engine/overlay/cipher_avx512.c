@@ -17,10 +17,10 @@ supported(void)
 }
 
 const struct cipher_code cipher_avx512 = {
-	.name = "avx512",
-	.supported = supported,
-	.lanes = LANES,
-	.stream = salsa_stream,
+    .name = "avx512",
+    .supported = supported,
+    .lanes = LANES,
+    .stream = salsa_stream,
 };
 
 #endif

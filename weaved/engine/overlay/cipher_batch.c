@@ -36,8 +36,8 @@ static void group_mix_first(struct group *, size_t);
 static void group_auth(struct group *);
 static void group_seal(struct group *);
 static void group_open(struct group *);
-static void batch_run(struct group *, struct cipher_packet *, size_t,
-    void (*)(struct group *));
+static void batch_run(
+    struct group *, struct cipher_packet *, size_t, void (*)(struct group *));
 
 static void
 group_start(struct group *group, struct cipher_packet *packets, size_t n)
@@ -121,7 +121,7 @@ static void
 group_auth(struct group *group)
 {
 	const struct cipher_code *code = group->code;
-	struct cipher_auth *order[GROUP], *auth;
+	struct cipher_auth *order[GROUP] UNINITIALIZED, *auth;
 	size_t done = 0, at;
 
 	/* Lengths come in runs: packets side by side are as long. */
@@ -158,8 +158,8 @@ group_seal(struct group *group)
 		group_mix_first(group, i);
 	group_auth(group);
 	for (size_t i = 0; i < group->n; i++)
-		memcpy(group->packets[i].tag, group->auth[i].tag,
-		    CIPHER_TAG_LEN);
+		memcpy(
+		    group->packets[i].tag, group->auth[i].tag, CIPHER_TAG_LEN);
 }
 
 static void
@@ -202,7 +202,7 @@ void
 cipher_code_seal(const struct cipher_code *code, const struct cipher_key *key,
     struct cipher_packet *packets, size_t n)
 {
-	struct group group;
+	struct group group UNINITIALIZED;
 
 	group.code = code;
 	group.key = key;
@@ -213,7 +213,7 @@ void
 cipher_code_open(const struct cipher_code *code, const struct cipher_key *key,
     struct cipher_packet *packets, size_t n)
 {
-	struct group group;
+	struct group group UNINITIALIZED;
 
 	group.code = code;
 	group.key = key;

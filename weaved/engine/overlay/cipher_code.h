@@ -11,6 +11,13 @@
 #define CIPHER_BLOCK 64 /* of Salsa20 */
 #define CIPHER_LANES_MAX 16
 
+/* Of what is written before it is read, the compiler's zeros cost too much. */
+#if __has_attribute(uninitialized)
+#define UNINITIALIZED __attribute__((uninitialized))
+#else
+#define UNINITIALIZED
+#endif
+
 /* A lane is one block of one packet; free lanes have no length. */
 struct cipher_lanes {
 	uint32_t low[CIPHER_LANES_MAX]; /* words of the nonce's last 8 bytes */
@@ -32,8 +39,8 @@ struct cipher_code {
 	bool (*supported)(void);
 	size_t lanes;
 	/* Mixes the key stream into each lane's text. */
-	void (*stream)(const struct cipher_key *key,
-	    const struct cipher_lanes *lanes);
+	void (*stream)(
+	    const struct cipher_key *key, const struct cipher_lanes *lanes);
 	/* Fewer packets than this have their tags from libsodium; 0: all. */
 	size_t auth_min;
 	size_t auth_lanes;

@@ -62,8 +62,9 @@ cipher_library_open(
 
 	for (size_t i = 0; i < n; i++) {
 		start(key, &packets[i], nonce, first);
-		packets[i].ok = crypto_onetimeauth_verify(packets[i].tag,
-				    packets[i].text, packets[i].len, first) == 0;
+		packets[i].ok =
+		    crypto_onetimeauth_verify(packets[i].tag, packets[i].text,
+			packets[i].len, first) == 0;
 		if (packets[i].ok)
 			mix(key, &packets[i], nonce, first);
 	}

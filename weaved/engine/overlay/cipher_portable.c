@@ -15,11 +15,11 @@ supported(void)
 
 const struct cipher_code cipher_portable = {
 #ifdef __ARM_NEON
-	.name = "neon",
+    .name = "neon",
 #else
-	.name = "portable",
+    .name = "portable",
 #endif
-	.supported = supported,
-	.lanes = LANES,
-	.stream = salsa_stream,
+    .supported = supported,
+    .lanes = LANES,
+    .stream = salsa_stream,
 };

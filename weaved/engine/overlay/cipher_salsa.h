@@ -11,6 +11,7 @@
 #define ROWS (WORDS / LANES) /* vectors of a block once it is transposed */
 
 typedef uint32_t vector __attribute__((vector_size(4 * LANES)));
+typedef uint64_t pairs __attribute__((vector_size(4 * LANES)));
 
 struct block {
 	vector row[ROWS];
@@ -19,61 +20,49 @@ struct block {
 _Static_assert(sizeof(struct block) == CIPHER_BLOCK, "block of Salsa20");
 
 #define ROTATE(v, n) ((v) << (n) | (v) >> (32 - (n)))
-#define QUARTER(a, b, c, d)                  \
-	do {                                 \
-		b ^= ROTATE(a + d, 7);       \
-		c ^= ROTATE(b + a, 9);       \
-		d ^= ROTATE(c + b, 13);      \
-		a ^= ROTATE(d + c, 18);      \
+#define QUARTER(a, b, c, d)             \
+	do {                            \
+		b ^= ROTATE(a + d, 7);  \
+		c ^= ROTATE(b + a, 9);  \
+		d ^= ROTATE(c + b, 13); \
+		a ^= ROTATE(d + c, 18); \
 	} while (0)
+
+#define INLINE static TARGET inline __attribute__((always_inline))
 
 /*
  * Words of a and b in turn, pairs of words in turn: the lower and the upper
- * ones of each 128 bits, as the instructions have it.
+ * ones of each 128 bits, as the instructions have it. Then 128 bits in turn.
  */
+#define SHUFFLE(a, b, ...) ((vector)__builtin_shufflevector(a, b, __VA_ARGS__))
+#define SHUFFLE2(a, b, ...) SHUFFLE((pairs)(a), (pairs)(b), __VA_ARGS__)
 #if LANES == 4
-#define WORDS_LOW(a, b) __builtin_shufflevector(a, b, 0, 4, 1, 5)
-#define WORDS_HIGH(a, b) __builtin_shufflevector(a, b, 2, 6, 3, 7)
-#define PAIRS_LOW(a, b) __builtin_shufflevector(a, b, 0, 1, 4, 5)
-#define PAIRS_HIGH(a, b) __builtin_shufflevector(a, b, 2, 3, 6, 7)
+#define WORDS_LOW(a, b) SHUFFLE(a, b, 0, 4, 1, 5)
+#define WORDS_HIGH(a, b) SHUFFLE(a, b, 2, 6, 3, 7)
+#define PAIRS_LOW(a, b) SHUFFLE2(a, b, 0, 2)
+#define PAIRS_HIGH(a, b) SHUFFLE2(a, b, 1, 3)
 #elif LANES == 8
-#define WORDS_LOW(a, b) __builtin_shufflevector(a, b, 0, 8, 1, 9, 4, 12, 5, 13)
-#define WORDS_HIGH(a, b) \
-	__builtin_shufflevector(a, b, 2, 10, 3, 11, 6, 14, 7, 15)
-#define PAIRS_LOW(a, b) __builtin_shufflevector(a, b, 0, 1, 8, 9, 4, 5, 12, 13)
-#define PAIRS_HIGH(a, b) \
-	__builtin_shufflevector(a, b, 2, 3, 10, 11, 6, 7, 14, 15)
-#define HALVES_LOW(a, b) __builtin_shufflevector(a, b, 0, 1, 2, 3, 8, 9, 10, 11)
-#define HALVES_HIGH(a, b) \
-	__builtin_shufflevector(a, b, 4, 5, 6, 7, 12, 13, 14, 15)
+#define WORDS_LOW(a, b) SHUFFLE(a, b, 0, 8, 1, 9, 4, 12, 5, 13)
+#define WORDS_HIGH(a, b) SHUFFLE(a, b, 2, 10, 3, 11, 6, 14, 7, 15)
+#define PAIRS_LOW(a, b) SHUFFLE2(a, b, 0, 4, 2, 6)
+#define PAIRS_HIGH(a, b) SHUFFLE2(a, b, 1, 5, 3, 7)
+#define HALVES_LOW(a, b) SHUFFLE2(a, b, 0, 1, 4, 5)
+#define HALVES_HIGH(a, b) SHUFFLE2(a, b, 2, 3, 6, 7)
 #else
-#define WORDS_LOW(a, b)                                                       \
-	__builtin_shufflevector(a, b, 0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, \
-	    12, 28, 13, 29)
-#define WORDS_HIGH(a, b)                                                        \
-	__builtin_shufflevector(a, b, 2, 18, 3, 19, 6, 22, 7, 23, 10, 26, 11, 27, \
-	    14, 30, 15, 31)
-#define PAIRS_LOW(a, b)                                                       \
-	__builtin_shufflevector(a, b, 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, \
-	    12, 13, 28, 29)
-#define PAIRS_HIGH(a, b)                                                        \
-	__builtin_shufflevector(a, b, 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, \
-	    14, 15, 30, 31)
-#define HALVES_LOW(a, b)                                                        \
-	__builtin_shufflevector(a, b, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, \
-	    21, 22, 23)
-#define HALVES_HIGH(a, b)                                                      \
-	__builtin_shufflevector(a, b, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, \
-	    27, 28, 29, 30, 31)
-#define FOURTHS_EVEN(a, b)                                                      \
-	__builtin_shufflevector(a, b, 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, \
-	    24, 25, 26, 27)
-#define FOURTHS_ODD(a, b)                                                      \
-	__builtin_shufflevector(a, b, 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, \
-	    28, 29, 30, 31)
+#define WORDS_LOW(a, b) \
+	SHUFFLE(a, b, 0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13, 29)
+#define WORDS_HIGH(a, b) \
+	SHUFFLE(         \
+	    a, b, 2, 18, 3, 19, 6, 22, 7, 23, 10, 26, 11, 27, 14, 30, 15, 31)
+#define PAIRS_LOW(a, b) SHUFFLE2(a, b, 0, 8, 2, 10, 4, 12, 6, 14)
+#define PAIRS_HIGH(a, b) SHUFFLE2(a, b, 1, 9, 3, 11, 5, 13, 7, 15)
+#define HALVES_LOW(a, b) SHUFFLE2(a, b, 0, 1, 2, 3, 8, 9, 10, 11)
+#define HALVES_HIGH(a, b) SHUFFLE2(a, b, 4, 5, 6, 7, 12, 13, 14, 15)
+#define FOURTHS_EVEN(a, b) SHUFFLE2(a, b, 0, 1, 4, 5, 8, 9, 12, 13)
+#define FOURTHS_ODD(a, b) SHUFFLE2(a, b, 2, 3, 6, 7, 10, 11, 14, 15)
 #endif
 
-static TARGET inline __attribute__((always_inline)) void
+INLINE void
 salsa_rounds(vector x[WORDS])
 {
 	for (int i = 0; i < 10; i++) {
@@ -89,7 +78,7 @@ salsa_rounds(vector x[WORDS])
 }
 
 /* Four words of every lane; afterwards x[k] has those of lanes k, k + 4, ... */
-static TARGET inline __attribute__((always_inline)) void
+INLINE void
 salsa_transpose4(vector x[4])
 {
 	vector a = WORDS_LOW(x[0], x[1]), b = WORDS_HIGH(x[0], x[1]);
@@ -101,11 +90,13 @@ salsa_transpose4(vector x[4])
 	x[3] = PAIRS_HIGH(b, d);
 }
 
-static TARGET inline __attribute__((always_inline)) void
+INLINE void
 salsa_transpose(vector x[WORDS], struct block blocks[LANES])
 {
+#pragma GCC unroll 4
 	for (int i = 0; i < WORDS; i += 4)
 		salsa_transpose4(x + i);
+#pragma GCC unroll 4
 	for (int k = 0; k < 4; k++) {
 #if LANES == 4
 		for (int i = 0; i < ROWS; i++)
@@ -129,7 +120,7 @@ salsa_transpose(vector x[WORDS], struct block blocks[LANES])
 	}
 }
 
-static TARGET inline __attribute__((always_inline)) void
+INLINE void
 salsa_mix(uint8_t *text, size_t len, const struct block *stream)
 {
 	struct block block;
@@ -148,10 +139,10 @@ static TARGET void
 salsa_stream(const struct cipher_key *key, const struct cipher_lanes *lanes)
 {
 	static const uint32_t sigma[4] = {
-		0x61707865, 0x3320646e, 0x79622d32, 0x6b206574};
+	    0x61707865, 0x3320646e, 0x79622d32, 0x6b206574};
 	uint32_t k[CIPHER_KEY_LEN / 4];
 	vector start[WORDS], x[WORDS];
-	struct block blocks[LANES];
+	struct block blocks[LANES] UNINITIALIZED;
 
 	memcpy(k, key->subkey, sizeof(k));
 	for (int i = 0; i < 4; i++) {
@@ -163,8 +154,11 @@ salsa_stream(const struct cipher_key *key, const struct cipher_lanes *lanes)
 	memcpy(&start[7], lanes->high, sizeof(vector));
 	memcpy(&start[8], lanes->block, sizeof(vector));
 	start[9] = (vector){0};
-	memcpy(x, start, sizeof(x));
+#pragma GCC unroll 16
+	for (int i = 0; i < WORDS; i++)
+		x[i] = start[i];
 	salsa_rounds(x);
+#pragma GCC unroll 16
 	for (int i = 0; i < WORDS; i++)
 		x[i] += start[i];
 	salsa_transpose(x, blocks);
