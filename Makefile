@@ -131,6 +131,12 @@ $(OUT)/regress/fuzz/%_fuzz: $(OUT)/obj/regress/fuzz/%_fuzz.o $(LIB)
 	@echo "  LINK  $@"
 	$Q$(CC) -fsanitize=fuzzer $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
+# A measurement to be run by hand; no part of any check.
+$(OUT)/regress/bench/%_bench: $(OUT)/obj/regress/bench/%_bench.o $(LIB)
+	@mkdir -p $(@D)
+	@echo "  LINK  $@"
+	$Q$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
 $(OUT)/obj/regress/fuzz/%_fuzz.o: WARN += -Wno-missing-prototypes
 
 fuzzers: $(FUZZ)

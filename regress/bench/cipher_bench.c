@@ -12,8 +12,8 @@
 
 #define BATCH 45
 #define STRIDE 1434
-#define ROUNDS 15
-#define ROUND_PACKETS 9000
+#define ROUNDS 200
+#define ROUND_PACKETS 450
 
 static uint64_t clock_ns(void);
 static void secretbox_batch(struct cipher_packet *, size_t, bool);
@@ -50,10 +50,10 @@ secretbox_batch(struct cipher_packet *packets, size_t n, bool open)
 			crypto_secretbox_detached(packet->text, packet->tag,
 			    packet->text, packet->len, nonce, session);
 		else
-			packet->ok = crypto_secretbox_open_detached(
-					 packet->text, packet->text,
-					 packet->tag, packet->len, nonce,
-					 session) == 0;
+			packet->ok =
+			    crypto_secretbox_open_detached(packet->text,
+				packet->text, packet->tag, packet->len, nonce,
+				session) == 0;
 	}
 }
 
@@ -78,9 +78,9 @@ measure(const char *name, bool open, size_t len, size_t batch)
 	memset(texts, 0, sizeof(texts));
 	for (size_t i = 0; i < batch; i++)
 		packets[i] = (struct cipher_packet){.seqdf = i,
-			.tag = tags[i],
-			.text = texts + i * STRIDE,
-			.len = len};
+		    .tag = tags[i],
+		    .text = texts + i * STRIDE,
+		    .len = len};
 	run(name, false, packets, batch);
 	memcpy(sealed, texts, sizeof(texts));
 	for (int round = 0; round < ROUNDS; round++) {
