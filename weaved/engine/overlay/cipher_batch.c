@@ -106,15 +106,14 @@ static void
 group_mix_first(struct group *group, size_t i)
 {
 	const uint8_t *stream = group->first[i] + AUTH_KEY;
-	const struct cipher_packet *packet = &group->packets[i];
-	uint8_t *text = packet->text;
+	struct cipher_packet *packet = &group->packets[i];
+	uint8_t head[CIPHER_BLOCK - AUTH_KEY];
+	size_t len = packet->len < sizeof(head) ? packet->len : sizeof(head);
 
-	if (packet->len >= CIPHER_BLOCK - AUTH_KEY)
-		for (size_t at = 0; at < CIPHER_BLOCK - AUTH_KEY; at++)
-			text[at] ^= stream[at];
-	else
-		for (size_t at = 0; at < packet->len; at++)
-			text[at] ^= stream[at];
+	memcpy(head, packet->text, len);
+	for (size_t at = 0; at < sizeof(head); at++)
+		head[at] ^= stream[at];
+	memcpy(packet->text, head, len);
 }
 
 static void

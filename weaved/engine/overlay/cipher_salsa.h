@@ -120,19 +120,28 @@ salsa_transpose(vector x[WORDS], struct block blocks[LANES])
 	}
 }
 
+/* A vector at a time: smaller stores would hold up its load. */
 INLINE void
-salsa_mix(uint8_t *text, size_t len, const struct block *stream)
+salsa_mix(uint8_t *text, const struct block *stream)
 {
-	struct block block;
+	vector row;
 
-	if (len == 0)
-		return;
-	if (len != CIPHER_BLOCK)
-		memset(&block, 0, sizeof(block));
-	memcpy(&block, text, len);
-	for (int i = 0; i < ROWS; i++)
-		block.row[i] ^= stream->row[i];
-	memcpy(text, &block, len);
+#pragma GCC unroll 4
+	for (size_t i = 0; i < ROWS; i++) {
+		memcpy(&row, text + i * sizeof(row), sizeof(row));
+		row ^= stream->row[i];
+		memcpy(text + i * sizeof(row), &row, sizeof(row));
+	}
+}
+
+INLINE void
+salsa_mix_part(uint8_t *text, size_t len, const struct block *stream)
+{
+	uint8_t part[CIPHER_BLOCK] = {0};
+
+	memcpy(part, text, len);
+	salsa_mix(part, stream);
+	memcpy(text, part, len);
 }
 
 static TARGET void
@@ -164,8 +173,9 @@ salsa_stream(const struct cipher_key *key, const struct cipher_lanes *lanes)
 	salsa_transpose(x, blocks);
 	for (int i = 0; i < LANES; i++) {
 		if (lanes->len[i] == CIPHER_BLOCK)
-			salsa_mix(lanes->text[i], CIPHER_BLOCK, &blocks[i]);
-		else
-			salsa_mix(lanes->text[i], lanes->len[i], &blocks[i]);
+			salsa_mix(lanes->text[i], &blocks[i]);
+		else if (lanes->len[i] > 0)
+			salsa_mix_part(
+			    lanes->text[i], lanes->len[i], &blocks[i]);
 	}
 }
