@@ -82,6 +82,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	    .uid = UINT64_C(0x1122334455667788),
 	    .remote = {0x7f000001, 6783}};
 	struct endpoint from = {0x7f000001, 6784};
+	struct cipher_key sender;
 	struct sleeve *sleeve;
 	struct packet *packet;
 	uint64_t name;
@@ -94,6 +95,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 			abort();
 	}
 	conf.has_key = (data[0] & 1) != 0;
+	cipher_key_init(&sender, conf.key, true);
 	sleeve = sleeve_new(&conf, &ops, &sleeve, pool, &counters);
 	packet = packet_get(pool);
 	if (sleeve == NULL || packet == NULL)
@@ -102,8 +104,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	sleeve_path_mtu(sleeve, 576, 0);
 	memcpy(packet_append(packet, len - 1), data + 1, len - 1);
 	if (conf.has_key && (data[0] & 2) == 0 &&
-	    (!sleeve_packet_seal(
-		 packet, PEER, conf.key, true, SLEEVE_DF | data[0]) ||
+	    (!sleeve_packet_seal(packet, PEER, &sender, SLEEVE_DF | data[0]) ||
 		!sleeve_packet_name(packet, &name)))
 		abort();
 	sleeve_receive(sleeve, packet, from, 1);

@@ -376,8 +376,10 @@ capture_udp(struct capture *c, const uint8_t *ip, size_t len)
 
 		if (flow->public != NULL && flow->src == get32(ip + 12) &&
 		    flow->dst == get32(ip + 16)) {
-			ATF_REQUIRE(sleeve_packet_open(
-			    packet, flow->key, flow->outbound, &seqdf));
+			struct cipher_key key;
+
+			cipher_key_init(&key, flow->key, flow->outbound);
+			ATF_REQUIRE(sleeve_packet_open(packet, &key, &seqdf));
 			ATF_CHECK_EQ((get16(ip + 6) & 0x4000) != 0,
 			    (seqdf & SLEEVE_DF) != 0);
 			break;

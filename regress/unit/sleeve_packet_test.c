@@ -151,22 +151,23 @@ ATF_TC_BODY(encrypted, tc)
 
 	json_array_foreach(vectors_get(root, "encrypted_packets"), i, c) {
 		struct packet *packet = packet_of((const uint8_t *)"", 0);
-		bool outbound = json_is_true(vectors_get(c, "sender_outbound"));
+		struct cipher_key sender;
 		uint64_t seqdf = vectors_u64(c, "seq"), got, name;
 
+		cipher_key_init(&sender, key,
+		    json_is_true(vectors_get(c, "sender_outbound")));
 		if (json_is_true(vectors_get(c, "df")))
 			seqdf |= SLEEVE_DF;
 		want = vectors_bytes(c, "udp_payload", &len);
 		add_frames(packet, vectors_get(c, "frames"));
 		ATF_CHECK_EQ(vectors_u64(c, "total_len_before_seal"),
 		    packet->len + SLEEVE_SEALED_HEADER);
-		ATF_REQUIRE(
-		    sleeve_packet_seal(packet, OURS, key, outbound, seqdf));
+		ATF_REQUIRE(sleeve_packet_seal(packet, OURS, &sender, seqdf));
 		ATF_REQUIRE_EQ(len, packet->len);
 		ATF_CHECK_EQ(0, memcmp(want, packet->data, len));
 
 		ATF_REQUIRE(sleeve_packet_name(packet, &name));
-		ATF_REQUIRE(sleeve_packet_open(packet, key, outbound, &got));
+		ATF_REQUIRE(sleeve_packet_open(packet, &sender, &got));
 		ATF_CHECK_EQ(seqdf, got);
 		expect_frames(packet, vectors_get(c, "frames"), false);
 		free(packet);
@@ -187,9 +188,11 @@ receive(const uint8_t *key, bool sender_outbound, struct replay replay[2],
 	size_t len;
 	uint8_t *bytes = vectors_hex(hex, &len);
 	struct packet *packet = packet_of(bytes, len);
+	struct cipher_key sender;
 
+	cipher_key_init(&sender, key, sender_outbound);
 	*error = !sleeve_packet_name(packet, &name) ||
-	    !sleeve_packet_open(packet, key, sender_outbound, &seqdf);
+	    !sleeve_packet_open(packet, &sender, &seqdf);
 	if (!*error && replay_check(&replay[seqdf >> 63], seqdf & ~SLEEVE_DF)) {
 		while (sleeve_packet_next(packet, &frame) == 1)
 			frames++;

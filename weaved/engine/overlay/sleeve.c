@@ -30,7 +30,9 @@ enum sleeve_path {
 };
 
 struct sleeve {
-	struct sleeve_conf conf;
+	struct sleeve_conf conf; /* without its key */
+	struct cipher_key seal_key;
+	struct cipher_key open_key;
 	const struct sleeve_ops *ops;
 	void *arg;
 	struct packet_pool *pool;
@@ -99,6 +101,9 @@ sleeve_new(const struct sleeve_conf *conf, const struct sleeve_ops *ops,
 	if (sleeve == NULL)
 		return NULL;
 	sleeve->conf = *conf;
+	cipher_key_init(&sleeve->seal_key, conf->key, conf->outbound);
+	cipher_key_init(&sleeve->open_key, conf->key, !conf->outbound);
+	sodium_memzero(sleeve->conf.key, sizeof(sleeve->conf.key));
 	sleeve->ops = ops;
 	sleeve->arg = arg;
 	sleeve->pool = pool;
@@ -210,8 +215,8 @@ sleeve_flush_path(struct sleeve *sleeve, enum sleeve_path path, uint64_t now)
 	sleeve->path[path].packet = NULL;
 	if (sleeve->conf.has_key) {
 		seqdf |= sleeve->path[path].seq++;
-		sleeve_packet_seal(packet, sleeve->conf.ours, sleeve->conf.key,
-		    sleeve->conf.outbound, seqdf);
+		sleeve_packet_seal(
+		    packet, sleeve->conf.ours, &sleeve->seal_key, seqdf);
 	} else {
 		sleeve_packet_plain(packet, sleeve->conf.ours);
 	}
@@ -455,8 +460,7 @@ sleeve_open(struct sleeve *sleeve, struct packet *packet)
 
 	if (!sleeve->conf.has_key)
 		return true;
-	if (!sleeve_packet_open(
-		packet, sleeve->conf.key, !sleeve->conf.outbound, &seqdf)) {
+	if (!sleeve_packet_open(packet, &sleeve->open_key, &seqdf)) {
 		sleeve_bad_packet(sleeve);
 		return false;
 	}

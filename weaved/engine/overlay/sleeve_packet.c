@@ -1,27 +1,12 @@
 #include "weaved/engine/overlay/sleeve_packet.h"
 
-#include <sodium.h>
 #include <string.h>
 
 #define SEQ_LEN 8
-#define NONCE_LEN crypto_secretbox_NONCEBYTES
-#define TAG_LEN crypto_secretbox_MACBYTES
-#define ROLE_OUTBOUND 0x80 /* byte 0 of the nonce */
 
-_Static_assert(SLEEVE_SEALED_HEADER == PEERNAME_LEN + SEQ_LEN + TAG_LEN,
+_Static_assert(SLEEVE_SEALED_HEADER == PEERNAME_LEN + SEQ_LEN + CIPHER_TAG_LEN,
     "header of an encrypted packet");
-_Static_assert(SLEEVE_KEY_LEN == crypto_secretbox_KEYBYTES, "key length");
-
-static void make_nonce(uint8_t[NONCE_LEN], bool, const uint8_t[SEQ_LEN]);
-
-static void
-make_nonce(uint8_t nonce[NONCE_LEN], bool outbound, const uint8_t seq[SEQ_LEN])
-{
-	memset(nonce, 0, NONCE_LEN - SEQ_LEN);
-	if (outbound)
-		nonce[0] = ROLE_OUTBOUND;
-	memcpy(nonce + NONCE_LEN - SEQ_LEN, seq, SEQ_LEN);
-}
+_Static_assert(SLEEVE_KEY_LEN == CIPHER_KEY_LEN, "key length");
 
 bool
 sleeve_packet_add(struct packet *packet, uint64_t first, uint64_t last,
@@ -58,10 +43,10 @@ sleeve_packet_plain(struct packet *packet, uint64_t name)
 
 bool
 sleeve_packet_seal(struct packet *packet, uint64_t name,
-    const uint8_t key[SLEEVE_KEY_LEN], bool outbound, uint64_t seqdf)
+    const struct cipher_key *key, uint64_t seqdf)
 {
-	uint8_t nonce[NONCE_LEN], *frames = packet->data;
-	size_t len = packet->len;
+	struct cipher_packet sealed = {
+	    .seqdf = seqdf, .text = packet->data, .len = packet->len};
 	uint8_t *p = packet_push(packet, SLEEVE_SEALED_HEADER);
 	uint8_t *seq;
 
@@ -71,9 +56,9 @@ sleeve_packet_seal(struct packet *packet, uint64_t name,
 	peername_put(name, p);
 	for (int i = 0; i < SEQ_LEN; i++)
 		seq[i] = (uint8_t)(seqdf >> (56 - 8 * i));
-	make_nonce(nonce, outbound, seq);
-	return crypto_secretbox_detached(
-		   frames, seq + SEQ_LEN, frames, len, nonce, key) == 0;
+	sealed.tag = seq + SEQ_LEN;
+	cipher_seal_batch(key, &sealed, 1);
+	return true;
 }
 
 bool
@@ -88,22 +73,22 @@ sleeve_packet_name(struct packet *packet, uint64_t *name)
 }
 
 bool
-sleeve_packet_open(struct packet *packet, const uint8_t key[SLEEVE_KEY_LEN],
-    bool outbound, uint64_t *seqdf)
+sleeve_packet_open(
+    struct packet *packet, const struct cipher_key *key, uint64_t *seqdf)
 {
-	uint8_t nonce[NONCE_LEN];
-	const uint8_t *seq = packet_pull(packet, SEQ_LEN + TAG_LEN);
+	uint8_t *seq = packet_pull(packet, SEQ_LEN + CIPHER_TAG_LEN);
+	struct cipher_packet sealed = {0};
 
 	if (seq == NULL)
 		return false;
-	make_nonce(nonce, outbound, seq);
-	if (crypto_secretbox_open_detached(packet->data, packet->data,
-		seq + SEQ_LEN, packet->len, nonce, key) != 0)
-		return false;
-	*seqdf = 0;
 	for (int i = 0; i < SEQ_LEN; i++)
-		*seqdf = *seqdf << 8 | seq[i];
-	return true;
+		sealed.seqdf = sealed.seqdf << 8 | seq[i];
+	sealed.tag = seq + SEQ_LEN;
+	sealed.text = packet->data;
+	sealed.len = packet->len;
+	cipher_open_batch(key, &sealed, 1);
+	*seqdf = sealed.seqdf;
+	return sealed.ok;
 }
 
 int

@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "weaved/engine/overlay/cipher.h"
 #include "weaved/engine/overlay/packet.h"
 
 #define SLEEVE_KEY_LEN 32
@@ -35,19 +36,22 @@ struct sleeve_frame {
 bool sleeve_packet_add(struct packet *packet, uint64_t first, uint64_t last,
     const uint8_t *data, size_t len);
 
-/* Put the header in front of the frames; seal also encrypts them in place. */
+/*
+ * Put the header in front of the frames; seal also encrypts them in place.
+ * False if there is no room.
+ */
 bool sleeve_packet_plain(struct packet *packet, uint64_t name);
 bool sleeve_packet_seal(struct packet *packet, uint64_t name,
-    const uint8_t key[SLEEVE_KEY_LEN], bool outbound, uint64_t seqdf);
+    const struct cipher_key *key, uint64_t seqdf);
 
 /* Takes the sender's name off; false if there is none. */
 bool sleeve_packet_name(struct packet *packet, uint64_t *name);
 /*
- * Opens in place what follows the name; outbound: role of the sender. False:
+ * Opens in place what follows the name; key: of the sender's direction. False:
  * short, tampered with, or of another key.
  */
-bool sleeve_packet_open(struct packet *packet,
-    const uint8_t key[SLEEVE_KEY_LEN], bool outbound, uint64_t *seqdf);
+bool sleeve_packet_open(
+    struct packet *packet, const struct cipher_key *key, uint64_t *seqdf);
 /* Takes the next frame off. 1: *frame filled; 0: end; -1: malformed rest. */
 int sleeve_packet_next(struct packet *packet, struct sleeve_frame *frame);
 
