@@ -122,7 +122,8 @@ struct imsg_conf {
 	uint8_t encrypted;
 	uint8_t listen_first;
 	uint8_t discovery;
-	uint8_t pad[3];
+	uint8_t cipher_library; /* no vector code of our own */
+	uint8_t pad[2];
 	char bridge[16];
 	char tap[16];
 	char password_source[CTL_TEXT_MAX];

@@ -262,6 +262,7 @@ ATF_TC_BODY(defaults, tc)
 	ATF_CHECK(conf->discovery);
 	ATF_CHECK_EQ(200, conf->connection_limit);
 	ATF_CHECK_EQ(CONF_ENCRYPTION_REQUIRED, conf->encryption);
+	ATF_CHECK_EQ(CONF_CIPHER_AUTO, conf->cipher);
 	ATF_CHECK(conf->password_file == NULL);
 	ATF_CHECK(!conf->password_file_option);
 	ATF_CHECK_EQ(0, conf->ntrusted);
@@ -461,6 +462,7 @@ ATF_TC_BODY(reload, tc)
 	reload_expect("", "state-directory: /s", "state-directory");
 	reload_expect("", "sandbox: strict", "sandbox");
 	reload_expect("", "encryption: none", "encryption");
+	reload_expect("", "cipher: library", "cipher");
 	reload_expect("",
 	    "peers: [a]\ndiscovery: no\nmtu: 1400\nlog: debug\n"
 	    "nickname: n\nconnection-limit: 1\npassword-file: /p\n"

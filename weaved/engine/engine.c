@@ -13,6 +13,7 @@
 #include "common/log.h"
 #include "weaved/child.h"
 #include "weaved/engine/engine_internal.h"
+#include "weaved/engine/overlay/cipher.h"
 
 #define OVERLAYS "sleeve" /* our list, in the order we prefer */
 #define ACCEPT_PAUSE_MS 50 /* when there are too many */
@@ -119,6 +120,7 @@ static const struct overlay_ops overlay_ops = {
     .watch_write = overlay_op_watch_write,
 };
 
+static void engine_select_cipher(void);
 static void engine_create(void);
 static void engine_tick(void);
 static void engine_timer(evutil_socket_t, short, void *);
@@ -178,6 +180,20 @@ engine_event(int fd, short what, event_callback_fn callback)
 	return event;
 }
 
+/* Before the first sleeve has keys. */
+static void
+engine_select_cipher(void)
+{
+	const char *name = cipher_select(engine.message.cipher_library);
+
+	if (cipher_self_test())
+		log_info("cipher: %s", name);
+	else
+		log_error("cipher: %s differs from libsodium, which is used "
+			  "in its place",
+		    name);
+}
+
 /* The first configuration makes both layers, later ones change them. */
 static void
 engine_create(void)
@@ -189,6 +205,7 @@ engine_create(void)
 	while (uid == 0)
 		randombytes_buf(&uid, sizeof(uid));
 	engine.started = now;
+	engine_select_cipher();
 	engine.mesh =
 	    mesh_new(&engine.conf, OVERLAYS, uid, &mesh_ops, NULL, now);
 	engine.overlay = overlay_new(&overlay_conf, &overlay_ops, NULL, now);

@@ -27,6 +27,11 @@ enum conf_encryption {
 	CONF_ENCRYPTION_NONE
 };
 
+enum conf_cipher {
+	CONF_CIPHER_AUTO,
+	CONF_CIPHER_LIBRARY
+};
+
 enum conf_sandbox {
 	CONF_SANDBOX_REQUIRED,
 	CONF_SANDBOX_STRICT,
@@ -45,6 +50,7 @@ struct conf {
 	bool discovery;
 	uint32_t connection_limit; /* 0 (none) to 65535 */
 	enum conf_encryption encryption;
+	enum conf_cipher cipher;
 	char *password_file; /* NULL: not given */
 	bool password_file_option; /* by -o: comes before the environment */
 	struct subnet trusted[SUBNETS_MAX];

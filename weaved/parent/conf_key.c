@@ -22,6 +22,12 @@ static const struct conf_word encryption_words[] = {
     {NULL, 0},
 };
 
+static const struct conf_word cipher_words[] = {
+    {"auto", CONF_CIPHER_AUTO},
+    {"library", CONF_CIPHER_LIBRARY},
+    {NULL, 0},
+};
+
 static const struct conf_word sandbox_words[] = {
     {"required", CONF_SANDBOX_REQUIRED},
     {"strict", CONF_SANDBOX_STRICT},
@@ -63,6 +69,8 @@ const struct conf_key conf_keys[CONF_KEYS] = {
 	.max = 65535, .fallback = "200", VARIABLE("CONN_LIMIT", env_limit)},
     {"encryption", &conf_type_word, FIELD(encryption),
 	.words = encryption_words, .fallback = "required", .fixed = true},
+    {"cipher", &conf_type_word, FIELD(cipher), .words = cipher_words,
+	.fallback = "auto", .fixed = true},
     {"password-file", &conf_type_path, FIELD(password_file), .max = 1023,
 	.fallback = ""},
     {"trusted-subnets", &conf_type_subnets, FIELD(trusted)},

@@ -435,6 +435,7 @@ word_print(
 
 _Static_assert(sizeof(enum conf_protocol) == sizeof(int) &&
 	sizeof(enum conf_encryption) == sizeof(int) &&
+	sizeof(enum conf_cipher) == sizeof(int) &&
 	sizeof(enum conf_sandbox) == sizeof(int) &&
 	sizeof(enum log_level) == sizeof(int),
     "words are stored as int");

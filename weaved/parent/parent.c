@@ -184,6 +184,7 @@ parent_send_conf(void)
 	message.port = conf->port;
 	message.encrypted = parent.password != NULL;
 	message.discovery = conf->discovery;
+	message.cipher_library = conf->cipher == CONF_CIPHER_LIBRARY;
 	strlcpy(message.bridge, conf->bridge, sizeof(message.bridge));
 	strlcpy(message.tap, parent.fds.tap_name, sizeof(message.tap));
 	strlcpy(message.password_source, parent.source,
