@@ -38,6 +38,7 @@ INLINE void
 poly_key(struct poly *poly, struct poly_words key)
 {
 	split(key, poly->r);
+#pragma GCC unroll 5
 	for (int i = 0; i < LIMBS; i++) {
 		poly->s[i] = (poly->r[i] << 2) + poly->r[i];
 		poly->h[i] = (pairs){0};
@@ -53,6 +54,7 @@ poly_block(struct poly *poly, struct poly_words block, pairs whole)
 
 	split(block, m);
 	m[4] |= whole >> 16; /* bit 128 is bit 24 of the limb from 104 on */
+#pragma GCC unroll 5
 	for (int i = 0; i < LIMBS; i++)
 		h[i] += m[i];
 	d[0] = PRODUCT(h[0], r[0]) + PRODUCT(h[1], s[4]) + PRODUCT(h[2], s[3]) +

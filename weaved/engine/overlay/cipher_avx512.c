@@ -37,6 +37,7 @@ poly_key(struct poly *poly, struct poly_words key)
 	poly->r[1] = (key.low >> 44 | key.high << 20) & BITS(44);
 	poly->r[2] = key.high >> 24;
 	/* Limb 3 counts from bit 132: 2^132 = 4 * 2^130 = 4 * 5. */
+#pragma GCC unroll 5
 	for (int i = 0; i < LIMBS; i++) {
 		poly->s[i] = poly->r[i] * 20;
 		poly->h[i] = (pairs){0};
@@ -73,6 +74,7 @@ poly_block(struct poly *poly, struct poly_words block, pairs whole)
 INLINE void
 poly_limbs(const struct poly *poly, pairs limbs[3])
 {
+#pragma GCC unroll 5
 	for (int i = 0; i < 3; i++)
 		limbs[i] = poly->h[i];
 }

@@ -5,6 +5,7 @@
  *
  * The order of the lanes is that of poly_load() for keys, blocks and tags.
  */
+#include <sodium.h>
 #include <string.h>
 
 #define PACKETS (LANES / 2)
@@ -49,6 +50,7 @@ poly_load(const uint8_t *const at[PACKETS], size_t offset)
 {
 	pairs half[2];
 
+#pragma GCC unroll 5
 	for (int i = 0; i < 2; i++) {
 		const uint8_t *const *lane = at + i * PACKETS / 2;
 #if PACKETS == 4
@@ -110,6 +112,7 @@ poly_block_ragged(
 	}
 	flags = poly_load(state, 0);
 	poly_block(&next, poly_load(at, 0), flags.high);
+#pragma GCC unroll 5
 	for (int k = 0; k < LIMBS; k++)
 		poly->h[k] =
 		    (next.h[k] & flags.low) | (poly->h[k] & ~flags.low);
@@ -134,6 +137,7 @@ poly_finish(const struct poly *poly, struct poly_words key)
 	pairs h[3], g[3], less, sum;
 
 	poly_limbs(poly, h);
+#pragma GCC unroll 5
 	for (int i = 0; i < 3; i++)
 		poly_carry(h);
 	g[0] = h[0] + 5;
@@ -181,4 +185,5 @@ poly_auth(struct cipher_auth *const *packets, size_t n)
 	poly_store(poly_finish(&poly, poly_load(keys, POLY_BLOCK)), tags);
 	for (size_t i = 0; i < n; i++)
 		memcpy(packets[i]->tag, tags[i], POLY_BLOCK);
+	sodium_memzero(&poly, sizeof(poly));
 }
