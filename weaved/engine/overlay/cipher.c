@@ -8,6 +8,8 @@
 #define PREFIX_LEN 16 /* of the nonce: what HSalsa20 takes */
 #define NONCE_LEN crypto_secretbox_NONCEBYTES
 #define ROLE_OUTBOUND 0x80 /* byte 0 of the nonce */
+/* A single packet below this fills too little of a vector to pay. */
+#define SINGLE_MIN 512
 
 /* The self-test: lengths on both sides of every edge, more than all lanes. */
 #define TEST_TEXT 700
@@ -27,6 +29,7 @@ struct test {
 };
 
 static const struct cipher_code *code_at(size_t);
+static bool by_library(const struct cipher_packet *, size_t);
 static void prefix(uint8_t[NONCE_LEN], bool);
 static void test_prepare(struct test *);
 static bool test_sealed(const struct test *, bool, size_t);
@@ -59,11 +62,17 @@ cipher_key_wipe(struct cipher_key *key)
 	sodium_memzero(key, sizeof(*key));
 }
 
+static bool
+by_library(const struct cipher_packet *packets, size_t n)
+{
+	return selected == NULL || (n == 1 && packets[0].len < SINGLE_MIN);
+}
+
 void
 cipher_seal_batch(
     const struct cipher_key *key, struct cipher_packet *packets, size_t n)
 {
-	if (selected == NULL)
+	if (by_library(packets, n))
 		cipher_library_seal(key, packets, n);
 	else
 		cipher_code_seal(selected, key, packets, n);
@@ -73,7 +82,7 @@ void
 cipher_open_batch(
     const struct cipher_key *key, struct cipher_packet *packets, size_t n)
 {
-	if (selected == NULL)
+	if (by_library(packets, n))
 		cipher_library_open(key, packets, n);
 	else
 		cipher_code_open(selected, key, packets, n);
@@ -111,6 +120,11 @@ const char *
 cipher_select(bool library_only)
 {
 	selected = library_only ? NULL : code_at(0);
+#ifdef __x86_64__
+	/* With 4 lanes libsodium is faster here. */
+	if (selected == &cipher_portable)
+		selected = NULL;
+#endif
 	return selected == NULL ? "library" : selected->name;
 }
 
