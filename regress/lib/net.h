@@ -29,7 +29,7 @@
 #include <atf-c.h>
 #include <jansson.h>
 
-#define NET_HOSTS_MAX 8
+#define NET_HOSTS_MAX 20
 #define NET_PODS_MAX 16
 #define NET_OPTIONS_MAX 24
 #define NET_PASSWORD "the password of this mesh"

@@ -13,10 +13,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <seccomp.h>
+#include <sodium.h>
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "weaved/engine/mesh/routes.h"
+#include "weaved/engine/mesh/topology.h"
 #include "weaved/parent/descriptors.h"
 #include "weaved/sandbox.h"
 
@@ -255,6 +258,73 @@ ATF_TC_BODY(resolver_files, tc)
 	}
 }
 
+/*
+ * What a mesh of thousands asks of the engine, under its own filter: a library
+ * function may want a system call only when there is much to do.
+ */
+#define CROWD 500
+
+static uint32_t
+any(void *arg, uint32_t bound)
+{
+	(void)arg;
+	return randombytes_uniform(bound);
+}
+
+static struct topology *
+crowd_new(void)
+{
+	struct topology *topo = topology_new(1, "crowd", 7, any, NULL);
+
+	ATF_REQUIRE(topo != NULL);
+	for (uint64_t name = 2; name < 2 + CROWD; name++) {
+		ATF_REQUIRE(
+		    topology_add(topo, name, "", name, false, 0) != NULL);
+		ATF_REQUIRE(topology_connect(topo, name, "10.0.0.1:1", true));
+	}
+	return topo;
+}
+
+static void
+act_crowd(long unused)
+{
+	struct topology *topo = crowd_new(), *other;
+	struct routes *routes = routes_new();
+	struct topology_update update = {0};
+	struct gob_encoder enc;
+	uint64_t *names;
+	char cause[256];
+	size_t count, from = 0;
+
+	(void)unused;
+	gob_encode_init(&enc, 2 * TOPOLOGY_UPDATE_MAX);
+	names = topology_names(topo, &count);
+	other = topology_new(CROWD + 100, "other", 8, any, NULL);
+	if (names == NULL || other == NULL || routes == NULL ||
+	    !topology_encode(topo, names, count, &from, &enc) ||
+	    !topology_merge(
+		other, enc.data, enc.len, &update, cause, sizeof(cause)) ||
+	    update.nnamed != count || !routes_compute(routes, topo) ||
+	    routes_unicast(routes, ROUTES_ALL, 2) != 2)
+		_exit(1);
+}
+
+ATF_TC(engine_in_a_crowd);
+ATF_TC_HEAD(engine_in_a_crowd, tc)
+{
+	atf_tc_set_md_var(tc, "require.user", "root");
+}
+ATF_TC_BODY(engine_in_a_crowd, tc)
+{
+	int status;
+
+	prepare();
+	ATF_REQUIRE(sodium_init() != -1);
+	status = run(PROC_ENGINE, act_crowd, 0);
+	ATF_CHECK_MSG(WIFEXITED(status) && WEXITSTATUS(status) == SURVIVED,
+	    "status %#x", (unsigned int)status);
+}
+
 ATF_TP_ADD_TCS(tp)
 {
 	ATF_TP_ADD_TC(tp, engine_calls);
@@ -262,5 +332,6 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, resolver_calls);
 	ATF_TP_ADD_TC(tp, escapes);
 	ATF_TP_ADD_TC(tp, resolver_files);
+	ATF_TP_ADD_TC(tp, engine_in_a_crowd);
 	return atf_no_error();
 }

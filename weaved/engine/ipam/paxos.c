@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/sort.h"
 #include "weaved/engine/ipam/array.h"
 #include "weaved/engine/ipam/paxos.h"
 
@@ -109,7 +110,7 @@ bool
 paxos_table_sort(struct paxos_table *table)
 {
 	if (table->n > 1)
-		qsort(table->claims, table->n, sizeof(*table->claims),
+		sort_array(table->claims, table->n, sizeof(*table->claims),
 		    claims_compare);
 	for (size_t i = 1; i < table->n; i++)
 		if (claims_compare(&table->claims[i - 1], &table->claims[i]) ==

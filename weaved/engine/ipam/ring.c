@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/sort.h"
 #include "weaved/engine/ipam/array.h"
 #include "weaved/engine/ipam/ring.h"
 
@@ -181,7 +182,7 @@ peers_unique(uint64_t *peers, size_t n)
 {
 	size_t kept = 0;
 
-	qsort(peers, n, sizeof(*peers), peer_compare);
+	sort_array(peers, n, sizeof(*peers), peer_compare);
 	for (size_t i = 0; i < n; i++)
 		if (i == 0 || peers[i] != peers[i - 1])
 			peers[kept++] = peers[i];

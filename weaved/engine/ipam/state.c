@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/sort.h"
 #include "weaved/engine/ipam/array.h"
 #include "weaved/engine/ipam/state.h"
 
@@ -455,7 +456,7 @@ state_finish(struct ipam_state *state)
 	const struct ipam_nickname *nicknames = state->nicknames;
 
 	if (state->nnicknames > 1)
-		qsort(state->nicknames, state->nnicknames,
+		sort_array(state->nicknames, state->nnicknames,
 		    sizeof(*state->nicknames), nickname_compare);
 	for (size_t i = 1; i < state->nnicknames; i++)
 		if (nicknames[i].peer == nicknames[i - 1].peer)

@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/sort.h"
 #include "weaved/engine/mesh/routes.h"
 
 /*
@@ -261,7 +262,7 @@ search_next_level(struct search *search)
 {
 	search->level = search->next;
 	search->next = search->end;
-	qsort(search->queue + search->level, search->end - search->level,
+	sort_array(search->queue + search->level, search->end - search->level,
 	    sizeof(uint32_t), number_compare);
 	return search->level < search->end;
 }

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/sort.h"
 #include "weaved/engine/mesh/topology.h"
 
 /* Of one message: a real router's table has no limit. */
@@ -230,7 +231,7 @@ conns_sort(struct topology_record *record)
 	struct topology_conn *conns = record->conns;
 	size_t n = 0;
 
-	qsort(conns, record->nconns, sizeof(*conns), conn_compare);
+	sort_array(conns, record->nconns, sizeof(*conns), conn_compare);
 	for (size_t i = 0; i < record->nconns; i++)
 		if (conns[i].peer != PEERNAME_UNKNOWN &&
 		    (n == 0 || conns[n - 1].peer != conns[i].peer))
