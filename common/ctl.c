@@ -2,7 +2,7 @@
 
 #include "common/ctl.h"
 
-#define STRINGS_MAX 7
+#define STRINGS_MAX 8
 
 struct ctl_string {
 	size_t offset;
@@ -31,8 +31,8 @@ static const struct ctl_format formats[CTL_TYPE_MAX] = {
     [CTL_STATUS] = {sizeof(struct ctl_status),
 	{STRING(ctl_status, version), STRING(ctl_status, protocol),
 	    STRING(ctl_status, nickname), STRING(ctl_status, bridge),
-	    STRING(ctl_status, tap), STRING(ctl_status, password_source),
-	    STRING(ctl_status, warning)}},
+	    STRING(ctl_status, tap), STRING(ctl_status, offloads),
+	    STRING(ctl_status, password_source), STRING(ctl_status, warning)}},
     [CTL_PROCESS] = {sizeof(struct ctl_process),
 	{STRING(ctl_process, name), STRING(ctl_process, sandbox)}},
     [CTL_SUBNET] = {sizeof(struct ctl_subnet), {{0, 0}}},

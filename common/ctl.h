@@ -110,6 +110,7 @@ struct ctl_status {
 	uint64_t terminations; /* connections ended */
 	char bridge[16];
 	char tap[16];
+	char offloads[64]; /* "tap, udp-send", "none" */
 	char password_source[CTL_TEXT_MAX]; /* empty: none */
 	char warning[CTL_CAUSE_MAX]; /* empty: none */
 };

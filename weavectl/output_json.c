@@ -330,17 +330,18 @@ json_router(const struct report *report)
 	snprintf(interface, sizeof(interface), "%s (via tap)",
 	    text_clean(status->tap, tap));
 	return json_pack("{s:o, s:o, s:o, s:b, s:b, s:o, s:o, s:i, s:s, s:o, "
-			 "s:o, s:o, s:o, s:o, s:o, s:o}",
+			 "s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
 	    "Protocol", json_text(status->protocol), "ProtocolMinVersion",
 	    json_number(status->protocol_min), "ProtocolMaxVersion",
 	    json_number(status->protocol_max), "Encryption", status->encryption,
 	    "PeerDiscovery", status->discovery, "Name", json_name(status->name),
 	    "NickName", json_text(status->nickname), "Port", (int)status->port,
 	    "Interface", interface, "Bridge", json_text(status->bridge), "MTU",
-	    json_number(status->mtu), "ConnectionLimit",
-	    json_number(status->connection_limit), "TerminationCount",
-	    json_number(status->terminations), "PasswordSource",
-	    json_text(status->password_source), "TrustedSubnets",
+	    json_number(status->mtu), "Offloads", json_text(status->offloads),
+	    "ConnectionLimit", json_number(status->connection_limit),
+	    "TerminationCount", json_number(status->terminations),
+	    "PasswordSource", json_text(status->password_source),
+	    "TrustedSubnets",
 	    json_list(
 		report, CTL_SUBNET, sizeof(struct ctl_subnet), json_subnet),
 	    "Uptime", json_number(status->uptime));

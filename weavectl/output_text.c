@@ -68,6 +68,7 @@ text_status(const struct report *report, FILE *out)
 		text_line(out, "TrustedSubnets", "none");
 	else
 		text_status_subnets(report, out);
+	text_line(out, "Offloads", "%s", text_clean(status->offloads, clean));
 	if (status->warning[0] != '\0')
 		text_line(
 		    out, "Warning", "%s", text_clean(status->warning, clean));

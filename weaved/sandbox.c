@@ -41,7 +41,7 @@
 static const char *const engine_calls[] = {CALLS_COMMON,
     CALLS_SANITIZE "accept4", /* neighbours */
     "getsockname", /* the local address of an accepted one */
-    "sendto", "recvfrom", /* neighbours, datagrams */
+    "sendto", "recvfrom", /* neighbours */
     "shutdown", /* end a handshake without losing its last frame */
     NULL};
 

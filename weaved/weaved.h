@@ -118,12 +118,13 @@ struct imsg_conf {
 	char nickname[NICKNAME_MAX];
 	uint32_t connection_limit;
 	uint32_t mtu;
+	uint32_t offloads; /* OFFLOAD_* of the descriptors */
 	uint16_t port;
 	uint8_t encrypted;
 	uint8_t listen_first;
 	uint8_t discovery;
 	uint8_t cipher_library; /* no vector code of our own */
-	uint8_t pad[2];
+	uint8_t pad[6];
 	char bridge[16];
 	char tap[16];
 	char password_source[CTL_TEXT_MAX];

@@ -60,6 +60,7 @@ add_status(struct report *report)
 	    .terminations = 5,
 	    .bridge = "weave",
 	    .tap = "weave-tap",
+	    .offloads = "tap, udp-send",
 	    .password_source = "/etc/weaved/password",
 	    .warning = "the bridge's MTU was 1500"};
 	const struct ctl_process processes[] = {
@@ -324,6 +325,7 @@ ATF_TC_BODY(alone, tc)
 	    .name = NAME1,
 	    .nickname = "host1",
 	    .port = 6783,
+	    .offloads = "none",
 	    .peers = 1};
 	const struct ctl_connection plain = {.state = CTL_ESTABLISHED,
 	    .has_peer = 1,

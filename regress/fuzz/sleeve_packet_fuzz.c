@@ -19,16 +19,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 static struct packet_pool *pool;
 static struct overlay_counters counters;
 
-static int
-on_send(
-    void *arg, bool df, struct packet *packet, uint32_t *path_mtu, uint64_t now)
+static void
+on_send(void *arg, bool df, struct packet *packet, struct sleeve_result *result,
+    uint64_t now)
 {
 	(void)arg;
 	(void)df;
-	(void)path_mtu;
+	(void)result;
 	(void)now;
 	packet_put(pool, packet);
-	return 0;
 }
 
 static void
@@ -81,8 +80,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	    .peer = PEER,
 	    .uid = UINT64_C(0x1122334455667788),
 	    .remote = {0x7f000001, 6783}};
-	struct endpoint from = {0x7f000001, 6784};
-	struct cipher_key sender;
+	struct sleeve_datagram datagram = {.from = {0x7f000001, 6784}};
+	struct cipher_key key;
 	struct sleeve *sleeve;
 	struct packet *packet;
 	uint64_t name;
@@ -95,19 +94,27 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 			abort();
 	}
 	conf.has_key = (data[0] & 1) != 0;
-	cipher_key_init(&sender, conf.key, true);
 	sleeve = sleeve_new(&conf, &ops, &sleeve, pool, &counters);
 	packet = packet_get(pool);
 	if (sleeve == NULL || packet == NULL)
 		abort();
 	sleeve_confirm(sleeve, 0);
 	sleeve_path_mtu(sleeve, 576, 0);
-	memcpy(packet_append(packet, len - 1), data + 1, len - 1);
-	if (conf.has_key && (data[0] & 2) == 0 &&
-	    (!sleeve_packet_seal(packet, PEER, &sender, SLEEVE_DF | data[0]) ||
-		!sleeve_packet_name(packet, &name)))
-		abort();
-	sleeve_receive(sleeve, packet, from, 1);
+	datagram.data = packet->data;
+	if (conf.has_key && (data[0] & 2) == 0) {
+		cipher_key_init(&key, conf.key, true);
+		sleeve_packet_begin(packet, true);
+		memcpy(packet_append(packet, len - 1), data + 1, len - 1);
+		packet_end_datagram(packet);
+		sleeve_packet_seal(packet, PEER, &key, SLEEVE_DF | data[0]);
+		datagram.len = packet->len;
+		if (!sleeve_datagram_name(&datagram, &name))
+			abort();
+	} else {
+		memcpy(packet_append(packet, len - 1), data + 1, len - 1);
+		datagram.len = packet->len;
+	}
+	sleeve_receive(sleeve, &datagram, 1, 1);
 	sleeve_flush(sleeve, 1);
 	sleeve_tick(sleeve, 1);
 	packet_put(pool, packet);

@@ -359,33 +359,34 @@ static void
 capture_udp(struct capture *c, const uint8_t *ip, size_t len)
 {
 	size_t header = (size_t)(ip[0] & 0x0f) * 4 + 8;
-	struct packet *packet;
+	struct sleeve_datagram datagram;
+	struct cipher_key key;
 	struct sleeve_frame in;
-	uint64_t name, seqdf;
+	uint8_t *data;
+	uint64_t name;
 	int more;
 
 	if (ip[9] != 17 || (get16(ip + 6) & IP_FRAGMENT) != 0)
 		return;
-	packet = calloc(1, sizeof(*packet));
-	packet_reset(packet);
-	memcpy(packet_append(packet, len - header), ip + header, len - header);
-	ATF_REQUIRE(sleeve_packet_name(packet, &name));
+	data = malloc(len - header);
+	memcpy(data, ip + header, len - header);
+	datagram = (struct sleeve_datagram){.data = data, .len = len - header};
+	ATF_REQUIRE(sleeve_datagram_name(&datagram, &name));
 	ATF_CHECK_EQ(0x0a0000000000 + ip[15], name);
 	for (size_t i = 0; i < c->nflows; i++) {
 		const struct flow *flow = &c->flows[i];
 
 		if (flow->public != NULL && flow->src == get32(ip + 12) &&
 		    flow->dst == get32(ip + 16)) {
-			struct cipher_key key;
-
 			cipher_key_init(&key, flow->key, flow->outbound);
-			ATF_REQUIRE(sleeve_packet_open(packet, &key, &seqdf));
+			sleeve_datagrams_open(&key, &datagram, 1);
+			ATF_REQUIRE(datagram.ok);
 			ATF_CHECK_EQ((get16(ip + 6) & 0x4000) != 0,
-			    (seqdf & SLEEVE_DF) != 0);
+			    (datagram.seqdf & SLEEVE_DF) != 0);
 			break;
 		}
 	}
-	while ((more = sleeve_packet_next(packet, &in)) == 1) {
+	while ((more = sleeve_datagram_next(&datagram, &in)) == 1) {
 		struct frame frame = {.data = in.data, .len = in.len};
 
 		frame_decode(&frame);
@@ -393,7 +394,7 @@ capture_udp(struct capture *c, const uint8_t *ip, size_t len)
 	}
 	ATF_CHECK_EQ(0, more);
 	c->datagrams++;
-	free(packet);
+	free(data);
 }
 
 static void

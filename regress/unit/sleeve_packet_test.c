@@ -10,22 +10,32 @@
 
 #define OURS UINT64_C(0x0a0000000001)
 
-static struct packet *packet_of(const uint8_t *, size_t);
+static struct packet *packet_new(void);
+static void add(struct packet *, uint64_t, uint64_t, const uint8_t *, size_t);
 static uint64_t name_of(const json_t *, const char *);
 static uint8_t *frame_of(const char *, size_t *);
 static void add_frames(struct packet *, const json_t *);
-static void expect_frames(struct packet *, const json_t *, bool);
+static void expect_frames(struct sleeve_datagram *, const json_t *, bool);
 static uint8_t *session_key(const json_t *);
 
 static struct packet *
-packet_of(const uint8_t *data, size_t len)
+packet_new(void)
 {
 	struct packet *packet = calloc(1, sizeof(*packet));
 
 	ATF_REQUIRE(packet != NULL);
 	packet_reset(packet);
-	memcpy(packet_append(packet, len), data, len);
 	return packet;
+}
+
+static void
+add(struct packet *packet, uint64_t first, uint64_t last, const uint8_t *data,
+    size_t len)
+{
+	uint8_t *out = sleeve_packet_add(packet, first, last, len);
+
+	ATF_REQUIRE(out != NULL);
+	memcpy(out, data, len);
 }
 
 static uint64_t
@@ -57,14 +67,15 @@ add_frames(struct packet *packet, const json_t *frames)
 
 	json_array_foreach(frames, i, frame) {
 		data = frame_of(vectors_text(frame, "frame"), &len);
-		ATF_REQUIRE(sleeve_packet_add(packet, name_of(frame, "src"),
-		    name_of(frame, "dst"), data, len));
+		add(packet, name_of(frame, "src"), name_of(frame, "dst"), data,
+		    len);
 		free(data);
 	}
 }
 
 static void
-expect_frames(struct packet *packet, const json_t *frames, bool error)
+expect_frames(
+    struct sleeve_datagram *datagram, const json_t *frames, bool error)
 {
 	struct sleeve_frame got;
 	size_t i, len;
@@ -73,14 +84,14 @@ expect_frames(struct packet *packet, const json_t *frames, bool error)
 
 	json_array_foreach(frames, i, frame) {
 		data = frame_of(vectors_text(frame, "frame"), &len);
-		ATF_REQUIRE_EQ(1, sleeve_packet_next(packet, &got));
+		ATF_REQUIRE_EQ(1, sleeve_datagram_next(datagram, &got));
 		ATF_CHECK_EQ(name_of(frame, "src"), got.first);
 		ATF_CHECK_EQ(name_of(frame, "dst"), got.last);
 		ATF_REQUIRE_EQ(len, got.len);
 		ATF_CHECK(len == 0 || memcmp(data, got.data, len) == 0);
 		free(data);
 	}
-	ATF_CHECK_EQ(error ? -1 : 0, sleeve_packet_next(packet, &got));
+	ATF_CHECK_EQ(error ? -1 : 0, sleeve_datagram_next(datagram, &got));
 }
 
 static uint8_t *
@@ -89,7 +100,7 @@ session_key(const json_t *root)
 	size_t len;
 	uint8_t *key = vectors_bytes(root, "session_key", &len);
 
-	ATF_REQUIRE_EQ(SLEEVE_KEY_LEN, len);
+	ATF_REQUIRE_EQ(CIPHER_KEY_LEN, len);
 	return key;
 }
 
@@ -101,12 +112,15 @@ ATF_TC_BODY(plain, tc)
 	size_t i, len;
 
 	json_array_foreach(vectors_get(root, "plain_packets"), i, c) {
-		struct packet *packet = packet_of((const uint8_t *)"", 0);
+		struct packet *packet = packet_new();
+		struct sleeve_datagram datagram;
 		uint64_t name;
 		uint8_t *want;
 
+		ATF_REQUIRE(sleeve_packet_begin(packet, false));
 		add_frames(packet, vectors_get(c, "frames"));
-		ATF_REQUIRE(sleeve_packet_plain(packet, OURS));
+		ATF_REQUIRE(packet_end_datagram(packet));
+		sleeve_packet_plain(packet, OURS);
 		ATF_CHECK_EQ(vectors_u64(c, "udp_payload_len"), packet->len);
 		whole = json_object_get(c, "udp_payload") != NULL;
 		want = vectors_bytes(
@@ -114,9 +128,10 @@ ATF_TC_BODY(plain, tc)
 		ATF_CHECK(!whole || len == packet->len);
 		ATF_CHECK_EQ(0, memcmp(want, packet->data, len));
 		free(want);
-		ATF_REQUIRE(sleeve_packet_name(packet, &name));
+		datagram = (struct sleeve_datagram){packet->data, packet->len};
+		ATF_REQUIRE(sleeve_datagram_name(&datagram, &name));
 		ATF_CHECK_EQ(OURS, name);
-		expect_frames(packet, vectors_get(c, "frames"), false);
+		expect_frames(&datagram, vectors_get(c, "frames"), false);
 		free(packet);
 	}
 	json_decref(root);
@@ -126,18 +141,17 @@ ATF_TC_WITHOUT_HEAD(plain_decode);
 ATF_TC_BODY(plain_decode, tc)
 {
 	json_t *root = vectors_load("sleeve.json"), *c;
-	struct packet *packet;
+	struct sleeve_datagram datagram;
 	uint8_t *bytes;
 	size_t i, len;
 
 	json_array_foreach(
 	    vectors_get(root, "plain_decode_after_peer_name"), i, c) {
 		bytes = vectors_bytes(c, "after_peer_name", &len);
-		packet = packet_of(bytes, len);
-		expect_frames(packet, vectors_get(c, "frames_delivered"),
+		datagram = (struct sleeve_datagram){bytes, len};
+		expect_frames(&datagram, vectors_get(c, "frames_delivered"),
 		    *vectors_text(c, "error") != '\0');
 		free(bytes);
-		free(packet);
 	}
 	json_decref(root);
 }
@@ -150,26 +164,31 @@ ATF_TC_BODY(encrypted, tc)
 	size_t i, len;
 
 	json_array_foreach(vectors_get(root, "encrypted_packets"), i, c) {
-		struct packet *packet = packet_of((const uint8_t *)"", 0);
-		struct cipher_key sender;
-		uint64_t seqdf = vectors_u64(c, "seq"), got, name;
+		struct packet *packet = packet_new();
+		bool outbound = json_is_true(vectors_get(c, "sender_outbound"));
+		uint64_t seqdf = vectors_u64(c, "seq"), name;
+		struct sleeve_datagram datagram;
+		struct cipher_key cipher;
 
-		cipher_key_init(&sender, key,
-		    json_is_true(vectors_get(c, "sender_outbound")));
+		cipher_key_init(&cipher, key, outbound);
+		ATF_REQUIRE(sleeve_packet_begin(packet, true));
 		if (json_is_true(vectors_get(c, "df")))
 			seqdf |= SLEEVE_DF;
 		want = vectors_bytes(c, "udp_payload", &len);
 		add_frames(packet, vectors_get(c, "frames"));
-		ATF_CHECK_EQ(vectors_u64(c, "total_len_before_seal"),
-		    packet->len + SLEEVE_SEALED_HEADER);
-		ATF_REQUIRE(sleeve_packet_seal(packet, OURS, &sender, seqdf));
+		ATF_CHECK_EQ(
+		    vectors_u64(c, "total_len_before_seal"), packet->len);
+		ATF_REQUIRE(packet_end_datagram(packet));
+		sleeve_packet_seal(packet, OURS, &cipher, seqdf);
 		ATF_REQUIRE_EQ(len, packet->len);
 		ATF_CHECK_EQ(0, memcmp(want, packet->data, len));
 
-		ATF_REQUIRE(sleeve_packet_name(packet, &name));
-		ATF_REQUIRE(sleeve_packet_open(packet, &sender, &got));
-		ATF_CHECK_EQ(seqdf, got);
-		expect_frames(packet, vectors_get(c, "frames"), false);
+		datagram = (struct sleeve_datagram){packet->data, packet->len};
+		ATF_REQUIRE(sleeve_datagram_name(&datagram, &name));
+		sleeve_datagrams_open(&cipher, &datagram, 1);
+		ATF_REQUIRE(datagram.ok);
+		ATF_CHECK_EQ(seqdf, datagram.seqdf);
+		expect_frames(&datagram, vectors_get(c, "frames"), false);
 		free(packet);
 		free(want);
 	}
@@ -183,22 +202,24 @@ receive(const uint8_t *key, bool sender_outbound, struct replay replay[2],
     const char *hex, bool *error)
 {
 	struct sleeve_frame frame;
-	uint64_t name, seqdf;
+	uint64_t name;
 	unsigned frames = 0;
 	size_t len;
 	uint8_t *bytes = vectors_hex(hex, &len);
-	struct packet *packet = packet_of(bytes, len);
-	struct cipher_key sender;
+	struct sleeve_datagram datagram = {bytes, len};
+	struct cipher_key cipher;
 
-	cipher_key_init(&sender, key, sender_outbound);
-	*error = !sleeve_packet_name(packet, &name) ||
-	    !sleeve_packet_open(packet, &sender, &seqdf);
-	if (!*error && replay_check(&replay[seqdf >> 63], seqdf & ~SLEEVE_DF)) {
-		while (sleeve_packet_next(packet, &frame) == 1)
+	cipher_key_init(&cipher, key, sender_outbound);
+	if (sleeve_datagram_name(&datagram, &name))
+		sleeve_datagrams_open(&cipher, &datagram, 1);
+	*error = !datagram.ok;
+	if (!*error &&
+	    replay_check(
+		&replay[datagram.seqdf >> 63], datagram.seqdf & ~SLEEVE_DF)) {
+		while (sleeve_datagram_next(&datagram, &frame) == 1)
 			frames++;
 	}
 	free(bytes);
-	free(packet);
 	return frames;
 }
 
@@ -262,13 +283,102 @@ ATF_TC_BODY(buffers, tc)
 	ATF_CHECK(packet_append(packet, PACKET_DATA_MAX) != NULL);
 	ATF_CHECK_EQ(0, packet_room(packet));
 	ATF_CHECK(packet_append(packet, 1) == NULL);
-	ATF_CHECK(!sleeve_packet_add(packet, 1, 2, NULL, 0));
+	ATF_CHECK(sleeve_packet_add(packet, 1, 2, 0) == NULL);
+	ATF_CHECK(!sleeve_packet_begin(packet, true));
 	packet_put(pool, packet);
 	packet = packet_get(pool);
 	ATF_CHECK_EQ(0, packet->len);
-	ATF_CHECK(!sleeve_packet_add(packet, 1, 2, NULL, 65536));
+	ATF_CHECK(sleeve_packet_add(packet, 1, 2, 65536) == NULL);
+	ATF_CHECK(!packet_end_datagram(packet));
 	packet_put(pool, packet);
 	packet_pool_free(pool);
+}
+
+/* What one UDP_SEGMENT send takes: equal lengths, and a shorter last one. */
+ATF_TC_WITHOUT_HEAD(runs);
+ATF_TC_BODY(runs, tc)
+{
+	static const struct {
+		size_t lens[6];
+		unsigned runs[6];
+	} cases[] = {
+	    {{100}, {1}},
+	    {{100, 100, 100}, {3}},
+	    {{100, 100, 99}, {3}},
+	    {{100, 99, 100}, {2, 1}},
+	    {{100, 99, 99}, {2, 1}},
+	    {{99, 100, 100}, {1, 2}},
+	    {{20000, 20000, 20000, 5507, 1}, {4, 1}},
+	    {{20000, 20000, 20000, 5508}, {3, 1}},
+	};
+	struct packet *packet = packet_new();
+	size_t len, want;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		packet_reset(packet);
+		for (size_t j = 0; cases[i].lens[j] != 0; j++) {
+			packet_append(packet, cases[i].lens[j]);
+			ATF_REQUIRE(packet_end_datagram(packet));
+		}
+		for (size_t j = 0; cases[i].runs[j] != 0; j++) {
+			want = 0;
+			for (unsigned k = 0; k < cases[i].runs[j]; k++)
+				want += packet->lens[packet->next + k];
+			ATF_CHECK_EQ(1, packet_run(packet, 1, &len));
+			ATF_CHECK_EQ(packet->lens[packet->next], len);
+			ATF_CHECK_EQ_MSG(cases[i].runs[j],
+			    packet_run(packet, PACKET_DATAGRAMS, &len),
+			    "case %zu run %zu", i, j);
+			ATF_CHECK_EQ(want, len);
+			packet_sent(packet, cases[i].runs[j]);
+		}
+		ATF_CHECK_EQ(packet->count, packet->next);
+		ATF_CHECK_EQ(0, packet->len);
+	}
+	free(packet);
+}
+
+/* Many datagrams sealed and opened at once are those of one at a time. */
+ATF_TC_WITHOUT_HEAD(batch);
+ATF_TC_BODY(batch, tc)
+{
+	struct sleeve_datagram datagrams[PACKET_DATAGRAMS] = {0};
+	struct packet *packet = packet_new();
+	struct sleeve_frame frame;
+	struct cipher_key cipher;
+	uint8_t key[CIPHER_KEY_LEN] = {7}, data[200], *p;
+	uint64_t name;
+
+	cipher_key_init(&cipher, key, true);
+	for (unsigned i = 0; i < PACKET_DATAGRAMS; i++) {
+		memset(data, (int)i, sizeof(data));
+		ATF_REQUIRE(sleeve_packet_begin(packet, true));
+		add(packet, 1, 2, data, 100 + i);
+		ATF_REQUIRE(packet_end_datagram(packet));
+	}
+	packet_append(packet, 1);
+	ATF_CHECK(!packet_end_datagram(packet));
+	sleeve_packet_seal(packet, OURS, &cipher, SLEEVE_DF | 5);
+	p = packet->data;
+	for (unsigned i = 0; i < PACKET_DATAGRAMS; p += packet->lens[i++]) {
+		datagrams[i].data = p;
+		datagrams[i].len = packet->lens[i];
+		ATF_REQUIRE(sleeve_datagram_name(&datagrams[i], &name));
+		ATF_CHECK_EQ(OURS, name);
+	}
+	datagrams[3].len = 23; /* shorter than its header */
+	datagrams[9].data[60] ^= 1;
+	sleeve_datagrams_open(&cipher, datagrams, PACKET_DATAGRAMS);
+	for (unsigned i = 0; i < PACKET_DATAGRAMS; i++) {
+		ATF_CHECK_EQ(i != 3 && i != 9, datagrams[i].ok);
+		if (!datagrams[i].ok)
+			continue;
+		ATF_CHECK_EQ((SLEEVE_DF | 5) + i, datagrams[i].seqdf);
+		ATF_REQUIRE_EQ(1, sleeve_datagram_next(&datagrams[i], &frame));
+		ATF_CHECK_EQ(100 + i, frame.len);
+		ATF_CHECK_EQ(i, frame.data[frame.len - 1]);
+	}
+	free(packet);
 }
 
 ATF_TP_ADD_TCS(tp)
@@ -280,5 +390,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, receive_sequence);
 	ATF_TP_ADD_TC(tp, overheads);
 	ATF_TP_ADD_TC(tp, buffers);
+	ATF_TP_ADD_TC(tp, runs);
+	ATF_TP_ADD_TC(tp, batch);
 	return atf_no_error();
 }

@@ -198,8 +198,8 @@ engine_select_cipher(void)
 static void
 engine_create(void)
 {
-	struct overlay_conf overlay_conf = {
-	    engine.conf.name, engine.conf.port, engine.message.mtu};
+	struct overlay_conf overlay_conf = {engine.conf.name, engine.conf.port,
+	    engine.message.mtu, engine.message.offloads};
 	uint64_t uid = 0, now = proc_now();
 
 	while (uid == 0)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/log.h"
+#include "common/offload.h"
 #include "weaved/child.h"
 #include "weaved/engine/engine_internal.h"
 
@@ -81,6 +82,7 @@ engine_show_status(void)
 	status.uptime = (proc_now() - engine.started) / 1000;
 	strlcpy(status.bridge, conf->bridge, sizeof(status.bridge));
 	strlcpy(status.tap, conf->tap, sizeof(status.tap));
+	offload_format(overlay_offloads(engine.overlay), status.offloads);
 	strlcpy(status.password_source, conf->password_source,
 	    sizeof(status.password_source));
 	strlcpy(status.warning, conf->warning, sizeof(status.warning));

@@ -57,6 +57,10 @@ struct conf {
 	size_t ntrusted;
 	char bridge[16]; /* 1 to 11 bytes: its TAP is NAME-tap */
 	uint32_t mtu; /* 576 to 65535 */
+	bool offload_tap;
+	bool offload_udp_send;
+	bool offload_udp_receive;
+	bool coalesce;
 	enum conf_sandbox sandbox;
 	char *control_socket; /* absolute, at most 107 bytes */
 	char *state_directory; /* absolute */
@@ -95,7 +99,7 @@ bool conf_check_peer(const char *text, char error[CONF_ERROR_MAX]);
 /*
  * Reload: is every key that cannot change while running the same? Those are
  * mesh, protocol, name, listen, port, bridge, control-socket,
- * state-directory, sandbox, encryption. False: error names the first that differs.
+ * state-directory, sandbox, encryption, the offloads, coalesce. False: error names the first that differs.
  */
 bool conf_can_reload(const struct conf *running, const struct conf *wanted,
     char error[CONF_ERROR_MAX]);

@@ -52,7 +52,7 @@ struct conf_key {
 	bool fixed; /* while the daemon runs */
 };
 
-#define CONF_KEYS 19
+#define CONF_KEYS 23
 extern const struct conf_key conf_keys[CONF_KEYS];
 
 /* NULL: unknown. */

@@ -13,14 +13,28 @@
 #include <net/if_arp.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <netinet/udp.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "common/log.h"
+#include "common/offload.h"
 #include "weaved/parent/descriptors.h"
 #include "weaved/weaved.h"
+
+/* Newer than the C library's headers. */
+#ifndef UDP_SEGMENT
+#define UDP_SEGMENT 103 /* Linux 4.18 */
+#endif
+#ifndef UDP_GRO
+#define UDP_GRO 104 /* 5.0 */
+#endif
+#ifndef TUN_F_USO4
+#define TUN_F_USO4 0x20 /* 6.2, and only both */
+#define TUN_F_USO6 0x40
+#endif
 
 #define BUSY_TRIES 20
 #define BUSY_PAUSE 50000000 /* nanoseconds */
@@ -35,6 +49,10 @@ static int descriptors_await_udp(const struct conf *, char *);
 static int descriptors_open_udp(const struct conf *, int, char *);
 static int descriptors_steer(int);
 static int descriptors_bridge(const struct conf *, uint64_t, int, char *);
+static void descriptors_offload_udp(struct descriptors *, const struct conf *);
+static short descriptors_tap_flags(const struct conf *, int);
+static void descriptors_offload_tap(
+    struct descriptors *, const struct conf *, short);
 static int descriptors_tap(
     struct descriptors *, const struct conf *, int, char *);
 static int descriptors_set_link(int, const char *, uint32_t);
@@ -187,6 +205,29 @@ descriptors_open_udp(const struct conf *conf, int discover, char *error)
 	return fd;
 }
 
+/* Both sockets are of one kernel, and only df receives. */
+static void
+descriptors_offload_udp(struct descriptors *fds, const struct conf *conf)
+{
+	int on = 1;
+	socklen_t len = sizeof(on);
+
+	if (conf->offload_udp_receive) {
+		if (setsockopt(
+			fds->df, IPPROTO_UDP, UDP_GRO, &on, sizeof(on)) == 0)
+			fds->offloads |= OFFLOAD_UDP_RECEIVE;
+		else
+			log_info("offload-udp-receive: not in this kernel");
+	}
+	if (conf->offload_udp_send) {
+		if (getsockopt(fds->df, IPPROTO_UDP, UDP_SEGMENT, &on, &len) ==
+		    0)
+			fds->offloads |= OFFLOAD_UDP_SEND;
+		else
+			log_info("offload-udp-send: not in this kernel");
+	}
+}
+
 /* TCP first and without SO_REUSEPORT: it tells a second daemon from us. */
 int
 descriptors_open_sockets(struct descriptors *fds, const struct conf *conf,
@@ -200,6 +241,7 @@ descriptors_open_sockets(struct descriptors *fds, const struct conf *conf,
 		return -1;
 	if (descriptors_steer(fds->df) == -1)
 		return descriptors_fail(error, "UDP", "steering program");
+	descriptors_offload_udp(fds, conf);
 	fds->nodf = descriptors_open_udp(conf, IP_PMTUDISC_DONT, error);
 	return fds->nodf == -1 ? -1 : 0;
 }
@@ -281,12 +323,48 @@ descriptors_bridge(const struct conf *conf, uint64_t name, int fd, char *error)
 	return 0;
 }
 
+static short
+descriptors_tap_flags(const struct conf *conf, int tap)
+{
+	unsigned features = 0;
+
+	if (conf->offload_tap && ioctl(tap, TUNGETFEATURES, &features) == 0 &&
+	    (features & IFF_VNET_HDR) != 0)
+		return IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
+	return IFF_TAP | IFF_NO_PI;
+}
+
+static void
+descriptors_offload_tap(
+    struct descriptors *fds, const struct conf *conf, short flags)
+{
+	const unsigned tcp =
+	    TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN;
+
+	if (!conf->offload_tap)
+		return;
+	if ((flags & IFF_VNET_HDR) == 0) {
+		log_info("offload-tap: not in this kernel");
+		return;
+	}
+	fds->offloads |= OFFLOAD_TAP;
+	if (ioctl(fds->tap, TUNSETOFFLOAD, tcp | TUN_F_USO4 | TUN_F_USO6) == 0)
+		fds->offloads |= OFFLOAD_TAP_UDP;
+	else if (ioctl(fds->tap, TUNSETOFFLOAD, tcp) == 0)
+		log_info("offload-tap: only TCP in this kernel");
+	else
+		log_info("offload-tap: no segments in this kernel");
+	if (conf->coalesce)
+		fds->offloads |= OFFLOAD_COALESCE;
+}
+
 static int
 descriptors_tap(
     struct descriptors *fds, const struct conf *conf, int fd, char *error)
 {
 	struct ifreq ifr = {0};
 	int tries = 0;
+	short flags;
 
 	snprintf(
 	    fds->tap_name, sizeof(fds->tap_name), "%.11s-tap", conf->bridge);
@@ -294,10 +372,11 @@ descriptors_tap(
 	if (fds->tap == -1)
 		return descriptors_fail(error, "TAP", "/dev/net/tun");
 	strlcpy(ifr.ifr_name, fds->tap_name, sizeof(ifr.ifr_name));
-	ifr.ifr_flags = IFF_TAP | IFF_NO_PI;
+	flags = ifr.ifr_flags = descriptors_tap_flags(conf, fds->tap);
 	while (ioctl(fds->tap, TUNSETIFF, &ifr) == -1)
 		if (errno != EBUSY || !descriptors_be_patient(&tries))
 			return descriptors_fail(error, "TAP", fds->tap_name);
+	descriptors_offload_tap(fds, conf, flags);
 	descriptors_no_accept_ra(fds->tap_name);
 	memset(&ifr, 0, sizeof(ifr));
 	strlcpy(ifr.ifr_name, conf->bridge, sizeof(ifr.ifr_name));

@@ -16,6 +16,7 @@ struct descriptors {
 	int nodf; /* UDP, DONT, sends only */
 	int tap;
 	int control; /* listening UNIX socket */
+	uint32_t offloads; /* OFFLOAD_*: wanted, and offered by this kernel */
 	char tap_name[16];
 };
 

@@ -181,6 +181,7 @@ parent_send_conf(void)
 	strlcpy(message.nickname, conf->nickname, sizeof(message.nickname));
 	message.connection_limit = conf->connection_limit;
 	message.mtu = conf->mtu;
+	message.offloads = parent.fds.offloads;
 	message.port = conf->port;
 	message.encrypted = parent.password != NULL;
 	message.discovery = conf->discovery;

@@ -25,6 +25,7 @@ overlay_drop_name(enum overlay_drop drop)
 	    [DROP_TOO_BIG_BROADCAST] = "too_big_broadcast",
 	    [DROP_NO_BUFFER] = "no_buffer",
 	    [DROP_EMSGSIZE] = "emsgsize",
+	    [DROP_SOCKET_FULL] = "socket_full",
 	    [DROP_SEND_ERROR] = "send_error",
 	    [DROP_TAP_ERROR] = "tap_error",
 	    [DROP_BAD_CONTROL] = "bad_control",

@@ -34,6 +34,7 @@ enum overlay_drop {
 	DROP_NO_BUFFER,
 	/* at a descriptor */
 	DROP_EMSGSIZE,
+	DROP_SOCKET_FULL, /* too much of that peer waits for the socket */
 	DROP_SEND_ERROR,
 	DROP_TAP_ERROR,
 	/* control messages */

@@ -15,6 +15,8 @@
 #define FRAME_TOO_BIG_MAX (FRAME_ETHERNET + 20 + 8 + 60 + 8)
 #define FRAME_FRAGMENT_MIN 68 /* smallest MTU for fragments, RFC 791 */
 
+struct segments;
+
 enum frame_class {
 	FRAME_BAD, /* shorter than an Ethernet header */
 	FRAME_SPECIAL, /* 14 zero bytes: between neighbours (7.3) */
@@ -29,6 +31,8 @@ struct frame {
 	uint64_t first; /* peers where it entered and will leave */
 	uint64_t last;
 	bool broadcast; /* one copy of a flood */
+	/* A super-frame: data is what is to be cut, len its length. */
+	const struct segments *segments;
 	/* filled by frame_decode(): */
 	enum frame_class class;
 	bool df; /* FRAME_IPV4 only, as the rest */

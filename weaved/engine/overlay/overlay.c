@@ -8,10 +8,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/log.h"
+#include "common/offload.h"
+#include "weaved/engine/overlay/coalesce.h"
 #include "weaved/engine/overlay/counters.h"
 #include "weaved/engine/overlay/forward.h"
 #include "weaved/engine/overlay/mactable.h"
 #include "weaved/engine/overlay/packet.h"
+#include "weaved/engine/overlay/segment.h"
 #include "weaved/engine/overlay/sleeve.h"
 #include "weaved/engine/overlay/switch.h"
 #include "weaved/engine/overlay/tap.h"
@@ -19,11 +23,19 @@
 
 #define BUCKETS 256
 #define MACS_MAX 16384
-#define PACKETS 256
+#define PACKETS 288
 #define PACKETS_LOW 8 /* then what waits for the end of the turn goes */
+#define PACKETS_IN 32 /* received at a time */
 #define WAITING_MAX 96 /* packets waiting for one socket, of two */
-#define TAP_BATCH 100 /* frames of one turn (7.6) */
-#define UDP_BATCH 64
+#define WAITING_PEER 12 /* of one connection among them */
+#define WAITING_URGENT 8 /* more, of what keeps connections alive */
+#define WAITING_BATCH 16
+/*
+ * A turn ends after so many frames (7.6) or bytes, well below a millisecond of
+ * work, so that nothing waits long behind a fast flow.
+ */
+#define TAP_BATCH 100
+#define TURN_BYTES (256 * 1024)
 #define ERRORS_BATCH 64
 #define SWEEP_INTERVAL 60000
 
@@ -38,6 +50,7 @@ struct overlay_conn {
 	bool confirmed;
 	bool is_touched;
 	uint64_t due;
+	unsigned waiting; /* packets, for the sockets */
 	struct overlay_switch sw;
 	struct sleeve *sleeve;
 };
@@ -60,9 +73,15 @@ struct overlay {
 	struct conn_queue touched; /* in this turn: to flush and tick */
 	struct overlay_socket df;
 	struct overlay_socket nodf;
-	int tap;
+	struct tap tap;
+	struct coalesce *coalesce; /* in front of the TAP */
 	struct packet_pool *pool;
-	struct packet *in; /* what is being received */
+	struct packet *in[PACKETS_IN]; /* what is being received */
+	struct endpoint from[PACKETS_IN];
+	/* Datagrams of one sender, to be opened at once. */
+	struct sleeve_datagram batch[PACKET_DATAGRAMS];
+	size_t nbatch;
+	uint64_t batch_name;
 	struct mactable *macs;
 	struct forward forward;
 	struct overlay_counters counters;
@@ -85,18 +104,33 @@ static void conn_free(struct overlay_conn *);
 static void overlay_drop(struct overlay *, enum overlay_drop);
 static void overlay_flush(struct overlay *, uint64_t);
 static void overlay_end_turn(struct overlay *, uint64_t);
-static void overlay_receive(struct overlay *, struct endpoint, uint64_t);
+static void overlay_local(
+    struct overlay *, struct packet *, const struct virtio_net_hdr *, uint64_t);
+static void overlay_receive(
+    struct overlay *, struct packet *, struct endpoint, uint64_t);
+static void overlay_receive_one(
+    struct overlay *, struct sleeve_datagram, uint64_t);
+static void overlay_receive_batch(struct overlay *, uint64_t);
+static int overlay_receive_all(struct overlay *, size_t *);
+static void overlay_write(void *, const struct iovec *, int, size_t);
 static uint32_t overlay_read_errors(struct overlay *, int, uint32_t, uint64_t);
 static void overlay_path_mtu(struct overlay *, struct udp_error, uint64_t);
-static int overlay_wait(
-    struct overlay *, struct overlay_socket *, struct packet *);
+static bool overlay_may_wait(
+    struct overlay *, const struct overlay_socket *, const struct packet *);
+static void overlay_wait(struct overlay *, struct overlay_socket *,
+    struct packet *, struct sleeve_result *);
+static void overlay_count_waiting(struct overlay *, const struct packet *, int);
+static bool overlay_push(
+    struct overlay *, int, struct packet *, struct sleeve_result *, uint64_t);
+static void overlay_run_refused(struct overlay *, int);
 static int overlay_send_again(
     struct overlay *, int, const struct packet *, int, uint32_t *, uint64_t);
 static struct overlay_socket *socket_of(struct overlay *, int);
 static void socket_init(struct overlay_socket *);
 static void socket_close(struct overlay *, struct overlay_socket *);
 
-static int on_send(void *, bool, struct packet *, uint32_t *, uint64_t);
+static void on_send(
+    void *, bool, struct packet *, struct sleeve_result *, uint64_t);
 static void on_control(void *, uint8_t, const uint8_t *, size_t, uint64_t);
 static void on_established(void *, uint64_t);
 static void on_failed(void *, const char *, uint64_t);
@@ -139,13 +173,19 @@ overlay_new(const struct overlay_conf *conf, const struct overlay_ops *ops,
     void *arg, uint64_t now)
 {
 	struct overlay *overlay = calloc(1, sizeof(*overlay));
+	bool coalesce = (conf->offloads & OFFLOAD_COALESCE) != 0 &&
+	    (conf->offloads & OFFLOAD_TAP) != 0;
+	struct coalesce_conf joining = {.tcp = coalesce,
+	    .udp = coalesce && (conf->offloads & OFFLOAD_TAP_UDP) != 0,
+	    .write = overlay_write,
+	    .arg = overlay};
 
 	if (overlay == NULL)
 		return NULL;
 	overlay->conf = *conf;
 	overlay->ops = ops;
 	overlay->arg = arg;
-	overlay->tap = -1;
+	overlay->tap = (struct tap){-1, (conf->offloads & OFFLOAD_TAP) != 0};
 	overlay->due = UINT64_MAX;
 	overlay->sweep_due = now + SWEEP_INTERVAL;
 	TAILQ_INIT(&overlay->touched);
@@ -153,11 +193,14 @@ overlay_new(const struct overlay_conf *conf, const struct overlay_ops *ops,
 	socket_init(&overlay->nodf);
 	overlay->pool = packet_pool_new(PACKETS);
 	overlay->macs = mactable_new(MACS_MAX);
-	if (overlay->pool == NULL || overlay->macs == NULL) {
+	overlay->coalesce = coalesce_new(&joining);
+	if (overlay->pool == NULL || overlay->macs == NULL ||
+	    overlay->coalesce == NULL) {
 		overlay_free(overlay);
 		return NULL;
 	}
-	overlay->in = packet_get(overlay->pool);
+	for (int i = 0; i < PACKETS_IN; i++)
+		overlay->in[i] = packet_get(overlay->pool);
 	overlay->forward = (struct forward){.ours = conf->name,
 	    .macs = overlay->macs,
 	    .counters = &overlay->counters,
@@ -179,8 +222,9 @@ overlay_free(struct overlay *overlay)
 	}
 	socket_close(overlay, &overlay->df);
 	socket_close(overlay, &overlay->nodf);
-	if (overlay->tap != -1)
-		close(overlay->tap);
+	if (overlay->tap.fd != -1)
+		close(overlay->tap.fd);
+	coalesce_free(overlay->coalesce);
 	mactable_free(overlay->macs);
 	packet_pool_free(overlay->pool);
 	free(overlay);
@@ -220,9 +264,15 @@ overlay_set_udp(struct overlay *overlay, int df, int nodf)
 void
 overlay_set_tap(struct overlay *overlay, int tap)
 {
-	if (overlay->tap != -1)
-		close(overlay->tap);
-	overlay->tap = tap;
+	if (overlay->tap.fd != -1)
+		close(overlay->tap.fd);
+	overlay->tap.fd = tap;
+}
+
+uint32_t
+overlay_offloads(const struct overlay *overlay)
+{
+	return overlay->conf.offloads;
 }
 
 static void
@@ -437,21 +487,44 @@ overlay_end_turn(struct overlay *overlay, uint64_t now)
 	}
 }
 
+static void
+overlay_local(struct overlay *overlay, struct packet *packet,
+    const struct virtio_net_hdr *header, uint64_t now)
+{
+	struct frame frame = {.data = packet->data, .len = packet->len};
+	struct segments segments;
+	bool good;
+
+	overlay->counters.tap_frames_in++;
+	if (segment_wanted(header)) {
+		good =
+		    segment_init(&segments, packet->data, packet->len, header);
+		frame.segments = &segments;
+	} else {
+		good = segment_complete(packet->data, packet->len, header);
+	}
+	if (!good) {
+		overlay_drop(overlay, DROP_LOCAL_BAD);
+		return;
+	}
+	frame_decode(&frame);
+	forward_local(&overlay->forward, &frame, now);
+}
+
 void
 overlay_tap_readable(struct overlay *overlay, uint64_t now)
 {
-	struct frame frame;
+	struct packet *packet = overlay->in[0];
+	struct virtio_net_hdr header;
+	size_t bytes = 0;
 	int more = 0;
 
-	for (int i = 0; i < TAP_BATCH; i++) {
-		more = tap_read(overlay->tap, overlay->in);
+	for (int i = 0; i < TAP_BATCH && bytes < TURN_BYTES; i++) {
+		more = tap_read(&overlay->tap, packet, &header);
 		if (more != 1)
 			break;
-		overlay->counters.tap_frames_in++;
-		frame = (struct frame){
-		    .data = overlay->in->data, .len = overlay->in->len};
-		frame_decode(&frame);
-		forward_local(&overlay->forward, &frame, now);
+		bytes += packet->len;
+		overlay_local(overlay, packet, &header, now);
 	}
 	if (more == -1)
 		overlay_drop(overlay, DROP_TAP_ERROR);
@@ -459,40 +532,89 @@ overlay_tap_readable(struct overlay *overlay, uint64_t now)
 }
 
 static void
-overlay_receive(struct overlay *overlay, struct endpoint from, uint64_t now)
+overlay_receive_batch(struct overlay *overlay, uint64_t now)
 {
 	struct overlay_conn *conn;
+	size_t count = overlay->nbatch;
+
+	overlay->nbatch = 0;
+	if (count == 0)
+		return;
+	conn = conn_of_peer(overlay, overlay->batch_name);
+	if (conn == NULL) {
+		overlay->counters.drop[DROP_UNKNOWN_NAME] += count;
+		return;
+	}
+	sleeve_receive(conn->sleeve, overlay->batch, count, now);
+	conn_touch(conn);
+}
+
+static void
+overlay_receive_one(
+    struct overlay *overlay, struct sleeve_datagram datagram, uint64_t now)
+{
 	uint64_t name;
 
-	if (overlay->in->len >= PACKET_DATA_MAX ||
-	    !sleeve_packet_name(overlay->in, &name)) {
+	if (!sleeve_datagram_name(&datagram, &name)) {
 		overlay_drop(overlay, DROP_TRUNCATED);
 		return;
 	}
-	conn = conn_of_peer(overlay, name);
-	if (conn == NULL) {
-		overlay_drop(overlay, DROP_UNKNOWN_NAME);
+	if (overlay->nbatch == PACKET_DATAGRAMS || name != overlay->batch_name)
+		overlay_receive_batch(overlay, now);
+	overlay->batch_name = name;
+	overlay->batch[overlay->nbatch++] = datagram;
+}
+
+static void
+overlay_receive(struct overlay *overlay, struct packet *packet,
+    struct endpoint from, uint64_t now)
+{
+	struct sleeve_datagram datagram = {.from = from};
+	size_t segment = packet->segment;
+
+	if (packet->len >= PACKET_DATA_MAX) {
+		overlay_drop(overlay, DROP_TRUNCATED);
 		return;
 	}
-	sleeve_receive(conn->sleeve, overlay->in, from, now);
-	conn_touch(conn);
+	do {
+		datagram.data = packet->data;
+		datagram.len = packet->len;
+		if (segment != 0 && segment < packet->len)
+			datagram.len = segment;
+		packet_pull(packet, datagram.len);
+		overlay_receive_one(overlay, datagram, now);
+	} while (packet->len != 0);
+}
+
+/* Fills overlay->in; *count of them. The last answer of udp_receive(). */
+static int
+overlay_receive_all(struct overlay *overlay, size_t *count)
+{
+	size_t bytes = 0;
+	int more = 0;
+
+	for (*count = 0; *count < PACKETS_IN && bytes < TURN_BYTES; ++*count) {
+		more = udp_receive(overlay->df.fd, overlay->in[*count],
+		    &overlay->from[*count]);
+		if (more != 1)
+			break;
+		bytes += overlay->in[*count]->len;
+	}
+	return more;
 }
 
 void
 overlay_udp_readable(struct overlay *overlay, uint64_t now)
 {
-	struct endpoint from;
-	int more = 0, received = 0;
+	size_t count;
+	int more = overlay_receive_all(overlay, &count);
 
-	for (int i = 0; i < UDP_BATCH; i++) {
-		more = udp_receive(overlay->df.fd, overlay->in, &from);
-		if (more != 1)
-			break;
-		received++;
-		overlay_receive(overlay, from, now);
-	}
+	for (size_t i = 0; i < count; i++)
+		overlay_receive(overlay, overlay->in[i], overlay->from[i], now);
+	overlay_receive_batch(overlay, now);
+	coalesce_flush(overlay->coalesce);
 	/* An error, or woken by nothing but the error queue. */
-	if (more == -1 || received == 0)
+	if (more == -1 || count == 0)
 		overlay_read_errors(overlay, overlay->df.fd, 0, now);
 	overlay_end_turn(overlay, now);
 }
@@ -536,42 +658,71 @@ socket_of(struct overlay *overlay, int fd)
 	return NULL;
 }
 
-static int
-overlay_wait(
-    struct overlay *overlay, struct overlay_socket *sock, struct packet *packet)
+/* No peer, slow or not, may fill the queue for the others. */
+static bool
+overlay_may_wait(struct overlay *overlay, const struct overlay_socket *sock,
+    const struct packet *packet)
 {
-	if (sock->count >= WAITING_MAX) {
+	const struct overlay_conn *conn = conn_find(overlay, packet->owner);
+
+	if (packet->urgent)
+		return sock->count < WAITING_MAX + WAITING_URGENT;
+	return sock->count < WAITING_MAX && conn != NULL &&
+	    conn->waiting < WAITING_PEER;
+}
+
+static void
+overlay_count_waiting(
+    struct overlay *overlay, const struct packet *packet, int change)
+{
+	struct overlay_conn *conn = conn_find(overlay, packet->owner);
+
+	if (conn != NULL)
+		conn->waiting += (unsigned)change;
+}
+
+static void
+overlay_wait(struct overlay *overlay, struct overlay_socket *sock,
+    struct packet *packet, struct sleeve_result *result)
+{
+	if (!overlay_may_wait(overlay, sock, packet)) {
+		result->failed += packet->count - packet->next;
+		result->lost += packet->len;
+		result->error = ENOBUFS;
 		packet_put(overlay->pool, packet);
-		return ENOBUFS;
+		return;
 	}
-	TAILQ_INSERT_TAIL(&sock->waiting, packet, entry);
+	if (packet->urgent)
+		TAILQ_INSERT_HEAD(&sock->waiting, packet, entry);
+	else
+		TAILQ_INSERT_TAIL(&sock->waiting, packet, entry);
+	overlay_count_waiting(overlay, packet, 1);
 	if (sock->count++ == 0)
 		overlay->ops->watch_write(overlay->arg, sock->fd, true);
-	return 0;
 }
 
 void
 overlay_udp_writable(struct overlay *overlay, int fd, uint64_t now)
 {
 	struct overlay_socket *sock = socket_of(overlay, fd);
-	struct packet *packet;
-	int error;
+	struct sleeve_result result = {0};
+	struct packet *packet = NULL;
 
 	if (sock == NULL)
 		return;
-	while ((packet = TAILQ_FIRST(&sock->waiting)) != NULL) {
-		error = udp_send(fd, packet);
-		if (error == EAGAIN)
-			return;
-		if (error != 0) {
-			overlay_drop(overlay, DROP_SEND_ERROR);
-			overlay_read_errors(overlay, fd, 0, now);
-		}
+	for (int i = 0; i < WAITING_BATCH; i++) {
+		packet = TAILQ_FIRST(&sock->waiting);
+		if (packet == NULL ||
+		    !overlay_push(overlay, fd, packet, &result, now))
+			break;
 		TAILQ_REMOVE(&sock->waiting, packet, entry);
 		sock->count--;
+		overlay_count_waiting(overlay, packet, -1);
 		packet_put(overlay->pool, packet);
 	}
-	overlay->ops->watch_write(overlay->arg, fd, false);
+	overlay->counters.drop[DROP_SEND_ERROR] += result.failed;
+	if (sock->count == 0)
+		overlay->ops->watch_write(overlay->arg, fd, false);
 	overlay_end_turn(overlay, now);
 }
 
@@ -621,32 +772,78 @@ overlay_send_again(struct overlay *overlay, int fd, const struct packet *packet,
 	*path_mtu = overlay_read_errors(overlay, fd, packet->to.addr, now);
 	if (error == EMSGSIZE && *path_mtu != 0)
 		return error;
-	error = udp_send(fd, packet);
+	error = udp_send(fd, packet, 1, packet->lens[packet->next]);
 	if (error == EMSGSIZE)
 		*path_mtu =
 		    overlay_read_errors(overlay, fd, packet->to.addr, now);
 	return error;
 }
 
-static int
-on_send(
-    void *arg, bool df, struct packet *packet, uint32_t *path_mtu, uint64_t now)
+/* The kernel or the device turns out not to do it, whatever it said. */
+static void
+overlay_run_refused(struct overlay *overlay, int error)
+{
+	if (error != EIO)
+		return;
+	overlay->conf.offloads &= ~OFFLOAD_UDP_SEND;
+	log_warn("offload-udp-send: refused by a device, not used any more");
+}
+
+/*
+ * Sends what is left of a packet, in runs; one that is refused goes again one
+ * by one. False: the socket is full.
+ */
+static bool
+overlay_push(struct overlay *overlay, int fd, struct packet *packet,
+    struct sleeve_result *result, uint64_t now)
+{
+	unsigned singly = 0, count, max;
+	size_t len;
+	int error;
+
+	while (packet->next < packet->count) {
+		max = singly == 0 &&
+			(overlay->conf.offloads & OFFLOAD_UDP_SEND) != 0
+		    ? PACKET_DATAGRAMS
+		    : 1;
+		count = packet_run(packet, max, &len);
+		error = udp_send(fd, packet, count, len);
+		if (error != 0 && error != EAGAIN && count > 1) {
+			overlay_run_refused(overlay, error);
+			singly = count;
+			continue;
+		}
+		if (error != 0 && error != EAGAIN)
+			error = overlay_send_again(
+			    overlay, fd, packet, error, &result->path_mtu, now);
+		if (error == EAGAIN)
+			return false;
+		if (error != 0) {
+			result->failed++;
+			result->lost += len;
+			result->error = error;
+		}
+		if (singly != 0)
+			singly--;
+		packet_sent(packet, count);
+	}
+	return true;
+}
+
+static void
+on_send(void *arg, bool df, struct packet *packet, struct sleeve_result *result,
+    uint64_t now)
 {
 	struct overlay_conn *conn = arg;
 	struct overlay *overlay = conn->overlay;
 	struct overlay_socket *sock = df ? &overlay->df : &overlay->nodf;
-	int error;
 
-	if (sock->count != 0)
-		return overlay_wait(overlay, sock, packet);
-	error = udp_send(sock->fd, packet);
-	if (error == EAGAIN)
-		return overlay_wait(overlay, sock, packet);
-	if (error != 0)
-		error = overlay_send_again(
-		    overlay, sock->fd, packet, error, path_mtu, now);
-	packet_put(overlay->pool, packet);
-	return error;
+	packet->owner = conn->id;
+	if ((sock->count == 0 || packet->urgent) &&
+	    overlay_push(overlay, sock->fd, packet, result, now))
+		packet_put(overlay->pool, packet);
+	else
+		overlay_wait(overlay, sock, packet, result);
 }
 
 /*
@@ -749,10 +946,18 @@ route_inject(void *arg, const struct frame *frame)
 {
 	struct overlay *overlay = arg;
 
-	if (tap_write(overlay->tap, frame->data, frame->len) != 0)
-		overlay_drop(overlay, DROP_TAP_ERROR);
+	coalesce_put(overlay->coalesce, frame->data, frame->len);
+}
+
+static void
+overlay_write(void *arg, const struct iovec *iov, int count, size_t frames)
+{
+	struct overlay *overlay = arg;
+
+	if (tap_write(&overlay->tap, iov, count) != 0)
+		overlay->counters.drop[DROP_TAP_ERROR] += frames;
 	else
-		overlay->counters.tap_frames_out++;
+		overlay->counters.tap_frames_out += frames;
 }
 
 /*

@@ -24,6 +24,7 @@ struct overlay_conf {
 	uint64_t name; /* our own */
 	uint16_t port; /* of the UDP sockets */
 	uint32_t mtu; /* of bridge and pods */
+	uint32_t offloads; /* OFFLOAD_* of the descriptors */
 };
 
 struct overlay_ops {
@@ -52,7 +53,8 @@ void overlay_free(struct overlay *overlay);
 /*
  * Descriptors made and set up by the parent, non-blocking, owned by the
  * overlay from here on. df: IP_MTU_DISCOVER DO, IP_RECVERR, IP_PKTINFO, all
- * input arrives here; nodf: IP_MTU_DISCOVER DONT. tap: IFF_TAP | IFF_NO_PI.
+ * input arrives here; nodf: IP_MTU_DISCOVER DONT. tap: IFF_TAP | IFF_NO_PI,
+ * and IFF_VNET_HDR with OFFLOAD_TAP.
  */
 void overlay_set_udp(struct overlay *overlay, int df, int nodf);
 void overlay_set_tap(struct overlay *overlay, int tap);
@@ -67,6 +69,9 @@ void overlay_stop(struct overlay *overlay, uint32_t conn);
 void overlay_describe(
     struct overlay *overlay, uint32_t conn, struct ctl_connection *row);
 void overlay_peer_gone(struct overlay *overlay, uint64_t peer);
+
+/* Those of conf that have not turned out to fail. */
+uint32_t overlay_offloads(const struct overlay *overlay);
 
 /*
  * Readiness: does a bounded amount of work. df also when its error queue has

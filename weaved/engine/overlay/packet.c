@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#define RUN_MAX 65507 /* bytes of one send */
+
 struct packet_pool {
 	struct packet_queue free;
 	size_t left;
@@ -63,6 +65,9 @@ packet_reset(struct packet *packet)
 {
 	packet->data = packet->buf + PACKET_HEADROOM;
 	packet->len = 0;
+	packet->count = packet->next = 0;
+	packet->urgent = false;
+	packet->segment = 0;
 }
 
 size_t
@@ -103,4 +108,37 @@ packet_pull(struct packet *packet, size_t len)
 	packet->data += len;
 	packet->len -= len;
 	return start;
+}
+
+bool
+packet_end_datagram(struct packet *packet)
+{
+	size_t len = packet->len;
+
+	for (unsigned i = packet->next; i < packet->count; i++)
+		len -= packet->lens[i];
+	if (len == 0 || packet->count == PACKET_DATAGRAMS)
+		return false;
+	packet->lens[packet->count++] = (uint16_t)len;
+	return true;
+}
+
+unsigned
+packet_run(const struct packet *packet, unsigned max, size_t *len)
+{
+	const uint16_t *lens = packet->lens + packet->next;
+	unsigned left = packet->count - packet->next, count = 1;
+
+	*len = lens[0];
+	while (count < left && count < max && lens[count - 1] == lens[0] &&
+	    lens[count] <= lens[0] && *len + lens[count] <= RUN_MAX)
+		*len += lens[count++];
+	return count;
+}
+
+void
+packet_sent(struct packet *packet, unsigned count)
+{
+	for (; count != 0 && packet->next < packet->count; count--)
+		packet_pull(packet, packet->lens[packet->next++]);
 }

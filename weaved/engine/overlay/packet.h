@@ -7,20 +7,30 @@
 
 #include <sys/queue.h>
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "common/addr.h"
 
 #define PACKET_HEADROOM 64
-#define PACKET_DATA_MAX 65536 /* a datagram or frame is shorter by one */
+#define PACKET_DATA_MAX 65600 /* a datagram or super-frame is shorter */
+#define PACKET_DATAGRAMS 64 /* of one packet: what UDP_SEGMENT takes */
 
 struct packet {
 	TAILQ_ENTRY(packet) entry;
 	uint8_t *data; /* within buf */
 	size_t len;
-	struct endpoint to; /* while it waits for the socket */
+	/* To be sent: datagrams one behind another, of these lengths. */
+	uint16_t lens[PACKET_DATAGRAMS];
+	unsigned count;
+	unsigned next; /* at data, those before have been sent */
+	struct endpoint to;
 	uint32_t local;
+	uint32_t owner; /* who sends it, while it waits for the socket */
+	bool urgent; /* waits for nobody else's */
+	/* Received: length of each datagram but the last, 0: there is one. */
+	size_t segment;
 	uint8_t buf[PACKET_HEADROOM + PACKET_DATA_MAX];
 };
 
@@ -49,5 +59,18 @@ size_t packet_room(const struct packet *packet);
 uint8_t *packet_push(struct packet *packet, size_t len);
 uint8_t *packet_append(struct packet *packet, size_t len);
 uint8_t *packet_pull(struct packet *packet, size_t len);
+
+/*
+ * Ends a datagram that begins behind the last one; all of len. False if it is
+ * empty, or one too many.
+ */
+bool packet_end_datagram(struct packet *packet);
+/*
+ * How many datagrams from next on one UDP_SEGMENT send can take, at most max:
+ * of equal lengths but for a shorter last. *len: bytes of all of them.
+ */
+unsigned packet_run(const struct packet *packet, unsigned max, size_t *len);
+/* The next count datagrams have been sent. */
+void packet_sent(struct packet *packet, unsigned count);
 
 #endif

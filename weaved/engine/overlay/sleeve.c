@@ -7,8 +7,10 @@
 #include <sodium.h>
 
 #include "common/log.h"
+#include "weaved/engine/overlay/cipher.h"
 #include "weaved/engine/overlay/pmtu.h"
 #include "weaved/engine/overlay/replay.h"
+#include "weaved/engine/overlay/segment.h"
 
 #define HEARTBEAT_FAST 500 /* ms, until established */
 #define HEARTBEAT_SLOW 10000
@@ -30,9 +32,7 @@ enum sleeve_path {
 };
 
 struct sleeve {
-	struct sleeve_conf conf; /* without its key */
-	struct cipher_key seal_key;
-	struct cipher_key open_key;
+	struct sleeve_conf conf;
 	const struct sleeve_ops *ops;
 	void *arg;
 	struct packet_pool *pool;
@@ -44,11 +44,15 @@ struct sleeve {
 	bool failed;
 	bool stack_fragments; /* the last fragmentation test was answered */
 
+	struct cipher_key seal;
+	struct cipher_key open;
+
 	struct {
 		uint64_t seq; /* next to be sent */
 		struct replay replay;
-		struct packet *packet; /* frames waiting for the flush */
-		unsigned frames;
+		struct packet *packet; /* datagrams waiting for the flush */
+		size_t open; /* bytes of the one that takes frames, 0: none */
+		unsigned frames; /* in it */
 	} path[PATHS];
 
 	unsigned heartbeats; /* since confirmed */
@@ -65,10 +69,17 @@ struct sleeve {
 static void sleeve_drop(struct sleeve *, enum overlay_drop);
 static void sleeve_bad_packet(struct sleeve *);
 static size_t sleeve_header(const struct sleeve *);
-static void sleeve_put(
-    struct sleeve *, enum sleeve_path, const struct sleeve_frame *, uint64_t);
+static void sleeve_close_datagram(struct sleeve *, enum sleeve_path);
+static bool sleeve_begin_datagram(
+    struct sleeve *, enum sleeve_path, size_t, uint64_t);
+static uint8_t *sleeve_reserve(
+    struct sleeve *, enum sleeve_path, const struct frame *, size_t, uint64_t);
 static void sleeve_put_frame(
     struct sleeve *, enum sleeve_path, const struct frame *, uint64_t);
+static void sleeve_put_segments(
+    struct sleeve *, enum sleeve_path, const struct frame *, uint64_t);
+static void sleeve_count_sent(struct sleeve *, enum sleeve_path, unsigned,
+    size_t, const struct sleeve_result *, uint64_t);
 static void sleeve_flush_path(struct sleeve *, enum sleeve_path, uint64_t);
 static void sleeve_send_special(
     struct sleeve *, enum sleeve_path, const uint8_t *, size_t, uint64_t);
@@ -82,7 +93,13 @@ static void sleeve_special(
 static void sleeve_heartbeat_heard(
     struct sleeve *, const struct sleeve_frame *, struct endpoint, uint64_t);
 static void sleeve_move(struct sleeve *, struct endpoint, uint64_t);
-static bool sleeve_open(struct sleeve *, struct packet *);
+static bool sleeve_accept(struct sleeve *, const struct sleeve_datagram *);
+static void sleeve_receive_one(
+    struct sleeve *, struct sleeve_datagram *, uint64_t);
+static void sleeve_send_segments(
+    struct sleeve *, const struct frame *, uint64_t);
+static void sleeve_send_singly(
+    struct sleeve *, const struct frame *, size_t, uint64_t);
 static void sleeve_peer_hears(struct sleeve *, uint64_t);
 static void sleeve_mtu_changed(struct sleeve *);
 static void sleeve_refuse_too_big(
@@ -101,9 +118,11 @@ sleeve_new(const struct sleeve_conf *conf, const struct sleeve_ops *ops,
 	if (sleeve == NULL)
 		return NULL;
 	sleeve->conf = *conf;
-	cipher_key_init(&sleeve->seal_key, conf->key, conf->outbound);
-	cipher_key_init(&sleeve->open_key, conf->key, !conf->outbound);
 	sodium_memzero(sleeve->conf.key, sizeof(sleeve->conf.key));
+	if (conf->has_key) {
+		cipher_key_init(&sleeve->seal, conf->key, conf->outbound);
+		cipher_key_init(&sleeve->open, conf->key, !conf->outbound);
+	}
 	sleeve->ops = ops;
 	sleeve->arg = arg;
 	sleeve->pool = pool;
@@ -152,88 +171,141 @@ sleeve_header(const struct sleeve *sleeve)
  * Sending.
  */
 
-/* Adds a frame to what waits for the flush, flushing before if it is full. */
+/* Ends the datagram that frames are being added to. */
 static void
-sleeve_put(struct sleeve *sleeve, enum sleeve_path path,
-    const struct sleeve_frame *frame, uint64_t now)
+sleeve_close_datagram(struct sleeve *sleeve, enum sleeve_path path)
 {
-	size_t need = SLEEVE_FRAME_HEADER + frame->len;
-	size_t header = sleeve_header(sleeve);
-	size_t payload = pmtu_payload(&sleeve->pmtu);
-	size_t first = path == PATH_DF ? payload : NONDF_PAYLOAD_MAX;
+	if (sleeve->path[path].open == 0)
+		return;
+	packet_end_datagram(sleeve->path[path].packet);
+	sleeve->path[path].open = 0;
+}
+
+/* A datagram that may grow to so many bytes. */
+static bool
+sleeve_begin_datagram(
+    struct sleeve *sleeve, enum sleeve_path path, size_t size, uint64_t now)
+{
 	struct packet *packet = sleeve->path[path].packet;
 
 	if (packet != NULL &&
-	    (header + packet->len + need > payload ||
-		sleeve->path[path].frames >= AGGREGATE_MAX)) {
+	    (packet->count == PACKET_DATAGRAMS || packet_room(packet) < size))
 		sleeve_flush_path(sleeve, path, now);
-		packet = NULL;
-	}
-	if (packet == NULL) {
-		if (header + need > first) {
-			sleeve_drop(sleeve, DROP_TOO_BIG);
-			return;
-		}
+	packet = sleeve->path[path].packet;
+	if (packet == NULL)
 		packet = packet_get(sleeve->pool);
-		if (packet == NULL) {
-			sleeve_drop(sleeve, DROP_NO_BUFFER);
-			return;
+	if (packet == NULL)
+		return false;
+	sleeve->path[path].packet = packet;
+	sleeve->path[path].open = sleeve_header(sleeve);
+	sleeve->path[path].frames = 0;
+	return sleeve_packet_begin(packet, sleeve->conf.has_key);
+}
+
+/*
+ * Where len bytes in the name of frame belong among what waits for the flush;
+ * NULL: dropped.
+ */
+static uint8_t *
+sleeve_reserve(struct sleeve *sleeve, enum sleeve_path path,
+    const struct frame *frame, size_t len, uint64_t now)
+{
+	size_t need = SLEEVE_FRAME_HEADER + len;
+	size_t header = sleeve_header(sleeve);
+	size_t payload = pmtu_payload(&sleeve->pmtu);
+	size_t most = path == PATH_DF ? payload : NONDF_PAYLOAD_MAX;
+	size_t size = header + need > payload ? header + need : payload;
+
+	if (sleeve->path[path].open + need > payload ||
+	    sleeve->path[path].frames >= AGGREGATE_MAX)
+		sleeve_close_datagram(sleeve, path);
+	if (sleeve->path[path].open == 0) {
+		if (header + need > most) {
+			sleeve_drop(sleeve, DROP_TOO_BIG);
+			return NULL;
 		}
-		sleeve->path[path].packet = packet;
-		sleeve->path[path].frames = 0;
+		if (!sleeve_begin_datagram(sleeve, path, size, now)) {
+			sleeve_drop(sleeve, DROP_NO_BUFFER);
+			return NULL;
+		}
 	}
-	sleeve_packet_add(
-	    packet, frame->first, frame->last, frame->data, frame->len);
+	sleeve->path[path].open += need;
 	sleeve->path[path].frames++;
+	return sleeve_packet_add(
+	    sleeve->path[path].packet, frame->first, frame->last, len);
 }
 
 static void
 sleeve_put_frame(struct sleeve *sleeve, enum sleeve_path path,
     const struct frame *frame, uint64_t now)
 {
-	struct sleeve_frame out = {
-	    frame->first, frame->last, frame->data, frame->len};
+	uint8_t *out = sleeve_reserve(sleeve, path, frame, frame->len, now);
 
-	sleeve_put(sleeve, path, &out, now);
+	if (out != NULL)
+		memcpy(out, frame->data, frame->len);
+}
+
+static void
+sleeve_put_segments(struct sleeve *sleeve, enum sleeve_path path,
+    const struct frame *frame, uint64_t now)
+{
+	size_t count = segment_count(frame->segments);
+
+	for (size_t i = 0; i < count; i++) {
+		uint8_t *out = sleeve_reserve(
+		    sleeve, path, frame, segment_len(frame->segments, i), now);
+
+		if (out != NULL)
+			segment_write(frame->segments, i, out);
+	}
 }
 
 /*
- * The sequence number is used up also if the packet is refused: a number
- * never serves two packets (7.1).
+ * Sequence numbers are used up also if the packet is refused: a number never
+ * serves two datagrams (7.1).
  */
 static void
 sleeve_flush_path(struct sleeve *sleeve, enum sleeve_path path, uint64_t now)
 {
 	struct packet *packet = sleeve->path[path].packet;
 	uint64_t seqdf = path == PATH_DF ? SLEEVE_DF : 0;
-	uint32_t path_mtu = 0;
+	struct sleeve_result result = {0};
+	unsigned count;
 	size_t len;
-	int error;
 
 	if (packet == NULL)
 		return;
+	sleeve_close_datagram(sleeve, path);
 	sleeve->path[path].packet = NULL;
+	count = packet->count;
+	len = packet->len;
 	if (sleeve->conf.has_key) {
-		seqdf |= sleeve->path[path].seq++;
+		seqdf |= sleeve->path[path].seq;
+		sleeve->path[path].seq += count;
 		sleeve_packet_seal(
-		    packet, sleeve->conf.ours, &sleeve->seal_key, seqdf);
+		    packet, sleeve->conf.ours, &sleeve->seal, seqdf);
 	} else {
 		sleeve_packet_plain(packet, sleeve->conf.ours);
 	}
-	len = packet->len;
 	packet->to = sleeve->conf.remote;
 	packet->local = sleeve->conf.local;
-	error = sleeve->ops->send(
-	    sleeve->arg, path == PATH_DF, packet, &path_mtu, now);
-	if (error == 0) {
-		sleeve->stats.packets_sent++;
-		sleeve->stats.bytes_sent += len;
-		return;
-	}
-	sleeve_drop(
-	    sleeve, error == EMSGSIZE ? DROP_EMSGSIZE : DROP_SEND_ERROR);
-	if (error == EMSGSIZE && path == PATH_DF)
-		sleeve_path_mtu(sleeve, path_mtu, now);
+	sleeve->ops->send(sleeve->arg, path == PATH_DF, packet, &result, now);
+	sleeve_count_sent(sleeve, path, count, len, &result, now);
+}
+
+static void
+sleeve_count_sent(struct sleeve *sleeve, enum sleeve_path path, unsigned count,
+    size_t len, const struct sleeve_result *result, uint64_t now)
+{
+	sleeve->stats.packets_sent += count - result->failed;
+	sleeve->stats.bytes_sent += len - result->lost;
+	for (unsigned i = 0; i < result->failed; i++)
+		sleeve_drop(sleeve,
+		    result->error == EMSGSIZE      ? DROP_EMSGSIZE
+			: result->error == ENOBUFS ? DROP_SOCKET_FULL
+						   : DROP_SEND_ERROR);
+	if (result->error == EMSGSIZE && path == PATH_DF)
+		sleeve_path_mtu(sleeve, result->path_mtu, now);
 }
 
 void
@@ -252,6 +324,7 @@ sleeve_send_special(struct sleeve *sleeve, enum sleeve_path path,
     const uint8_t *data, size_t len, uint64_t now)
 {
 	struct packet *packet;
+	uint8_t *out;
 
 	sleeve_flush_path(sleeve, path, now);
 	packet = packet_get(sleeve->pool);
@@ -259,8 +332,15 @@ sleeve_send_special(struct sleeve *sleeve, enum sleeve_path path,
 		sleeve_drop(sleeve, DROP_NO_BUFFER);
 		return;
 	}
-	sleeve_packet_add(
-	    packet, sleeve->conf.ours, sleeve->conf.peer, data, len);
+	packet->urgent = true;
+	sleeve_packet_begin(packet, sleeve->conf.has_key);
+	out = sleeve_packet_add(
+	    packet, sleeve->conf.ours, sleeve->conf.peer, len);
+	if (data != NULL)
+		memcpy(out, data, len);
+	else
+		memset(out, 0, len);
+	packet_end_datagram(packet);
 	sleeve->path[path].packet = packet;
 	sleeve_flush_path(sleeve, path, now);
 }
@@ -323,12 +403,38 @@ sleeve_refuse_too_big(
 	sleeve->ops->answer(sleeve->arg, &answer, now);
 }
 
+/*
+ * The first count frames of a super-frame as if they had come alone: what is
+ * too big is answered or fragmented.
+ */
+static void
+sleeve_send_singly(struct sleeve *sleeve, const struct frame *frame,
+    size_t count, uint64_t now)
+{
+	struct packet *packet = packet_get(sleeve->pool);
+	struct frame one = *frame;
+
+	if (packet == NULL) {
+		sleeve_drop(sleeve, DROP_NO_BUFFER);
+		return;
+	}
+	one.data = packet->data;
+	one.segments = NULL;
+	for (size_t i = 0; i < count; i++) {
+		one.len = segment_len(frame->segments, i);
+		segment_write(frame->segments, i, packet->data);
+		frame_decode(&one);
+		sleeve_send(sleeve, &one, now);
+	}
+	packet_put(sleeve->pool, packet);
+}
+
 static void
 sleeve_send_fragments(
     struct sleeve *sleeve, const struct frame *frame, uint64_t now)
 {
 	struct packet *packet = packet_get(sleeve->pool);
-	struct sleeve_frame part = {frame->first, frame->last, NULL, 0};
+	struct frame part = {.first = frame->first, .last = frame->last};
 	uint32_t mtu = sleeve->pmtu.mtu;
 	size_t offset = 0;
 
@@ -339,8 +445,39 @@ sleeve_send_fragments(
 	part.data = packet->data;
 	while (
 	    (part.len = frame_fragment(frame, mtu, &offset, packet->data)) != 0)
-		sleeve_put(sleeve, PATH_DF, &part, now);
+		sleeve_put_frame(sleeve, PATH_DF, &part, now);
 	packet_put(sleeve->pool, packet);
+}
+
+/*
+ * TCP that may be fragmented is cut to what fits instead; frames of UDP have
+ * the length that their sender wants.
+ */
+static void
+sleeve_send_segments(
+    struct sleeve *sleeve, const struct frame *frame, uint64_t now)
+{
+	struct segments segments = *frame->segments;
+	struct frame whole = *frame;
+	size_t most = sleeve->pmtu.mtu + (size_t)FRAME_ETHERNET;
+	bool too_big = segment_len(&segments, 0) > most;
+
+	whole.segments = &segments;
+	if (frame->class != FRAME_IPV4 ||
+	    (!frame->df && sleeve->stack_fragments)) {
+		sleeve_put_segments(sleeve, PATH_NODF, frame, now);
+	} else if (!too_big) {
+		sleeve_put_segments(sleeve, PATH_DF, frame, now);
+	} else if (frame->df) {
+		sleeve_send_singly(sleeve, frame, 1, now);
+	} else if (segments.inet.protocol == INET_TCP &&
+	    segments.inet.payload < most) {
+		segments.size = most - segments.inet.payload;
+		sleeve_put_segments(sleeve, PATH_DF, &whole, now);
+	} else {
+		sleeve_send_singly(
+		    sleeve, frame, segment_count(&segments), now);
+	}
 }
 
 void
@@ -350,6 +487,8 @@ sleeve_send(struct sleeve *sleeve, const struct frame *frame, uint64_t now)
 
 	if (!sleeve->confirmed || sleeve->conf.remote.addr == 0)
 		sleeve_drop(sleeve, DROP_NO_ADDRESS);
+	else if (frame->segments != NULL)
+		sleeve_send_segments(sleeve, frame, now);
 	else if (frame->class != FRAME_IPV4)
 		sleeve_put_frame(sleeve, PATH_NODF, frame, now);
 	else if (frame->df && too_big)
@@ -451,21 +590,21 @@ sleeve_special(struct sleeve *sleeve, const struct sleeve_frame *frame,
 	}
 }
 
-/* Opens and checks against replay; leaves the frames. */
+/* Did it open, and for the first time? */
 static bool
-sleeve_open(struct sleeve *sleeve, struct packet *packet)
+sleeve_accept(struct sleeve *sleeve, const struct sleeve_datagram *datagram)
 {
 	enum sleeve_path path;
-	uint64_t seqdf;
 
 	if (!sleeve->conf.has_key)
 		return true;
-	if (!sleeve_packet_open(packet, &sleeve->open_key, &seqdf)) {
+	if (!datagram->ok) {
 		sleeve_bad_packet(sleeve);
 		return false;
 	}
-	path = (seqdf & SLEEVE_DF) != 0 ? PATH_DF : PATH_NODF;
-	if (!replay_check(&sleeve->path[path].replay, seqdf & ~SLEEVE_DF)) {
+	path = (datagram->seqdf & SLEEVE_DF) != 0 ? PATH_DF : PATH_NODF;
+	if (!replay_check(
+		&sleeve->path[path].replay, datagram->seqdf & ~SLEEVE_DF)) {
 		sleeve->stats.replays++;
 		sleeve_drop(sleeve, DROP_REPLAY);
 		return false;
@@ -473,20 +612,14 @@ sleeve_open(struct sleeve *sleeve, struct packet *packet)
 	return true;
 }
 
-void
-sleeve_receive(struct sleeve *sleeve, struct packet *packet,
-    struct endpoint from, uint64_t now)
+static void
+sleeve_receive_one(
+    struct sleeve *sleeve, struct sleeve_datagram *datagram, uint64_t now)
 {
 	struct sleeve_frame in;
 	int more;
 
-	if (!sleeve->confirmed || sleeve->failed)
-		return;
-	sleeve->stats.packets_received++;
-	sleeve->stats.bytes_received += packet->len + PEERNAME_LEN;
-	if (!sleeve_open(sleeve, packet))
-		return;
-	while ((more = sleeve_packet_next(packet, &in)) == 1) {
+	while ((more = sleeve_datagram_next(datagram, &in)) == 1) {
 		struct frame frame = {.data = in.data,
 		    .len = in.len,
 		    .first = in.first,
@@ -494,7 +627,7 @@ sleeve_receive(struct sleeve *sleeve, struct packet *packet,
 
 		frame_decode(&frame);
 		if (frame.class == FRAME_SPECIAL)
-			sleeve_special(sleeve, &in, from, now);
+			sleeve_special(sleeve, &in, datagram->from, now);
 		else if (frame.class != FRAME_BAD)
 			sleeve->ops->frame(sleeve->arg, &frame, now);
 		else if (frame.len != 0)
@@ -502,6 +635,23 @@ sleeve_receive(struct sleeve *sleeve, struct packet *packet,
 	}
 	if (more == -1)
 		sleeve_bad_packet(sleeve);
+}
+
+void
+sleeve_receive(struct sleeve *sleeve, struct sleeve_datagram *datagrams,
+    size_t count, uint64_t now)
+{
+	if (!sleeve->confirmed || sleeve->failed)
+		return;
+	for (size_t i = 0; i < count; i++)
+		sleeve->stats.bytes_received += datagrams[i].len + PEERNAME_LEN;
+	sleeve->stats.packets_received += count;
+	if (sleeve->conf.has_key)
+		sleeve_datagrams_open(&sleeve->open, datagrams, count);
+	for (size_t i = 0; i < count; i++) {
+		if (sleeve_accept(sleeve, &datagrams[i]))
+			sleeve_receive_one(sleeve, &datagrams[i], now);
+	}
 }
 
 /*

@@ -31,19 +31,26 @@ struct sleeve_conf {
 	uint64_t uid; /* of the connection */
 	bool outbound;
 	bool has_key; /* nothing is sent or accepted in the clear */
-	uint8_t key[SLEEVE_KEY_LEN];
+	uint8_t key[CIPHER_KEY_LEN];
 	uint32_t local; /* source address of packets */
 	struct endpoint remote; /* address 0: to be learnt from a heartbeat */
+};
+
+/* What became of the datagrams of a packet. */
+struct sleeve_result {
+	unsigned failed;
+	size_t lost; /* bytes of those */
+	int error; /* errno of the last that failed */
+	uint32_t path_mtu; /* with EMSGSIZE: of the kernel, 0: not told */
 };
 
 struct sleeve_ops {
 	/*
 	 * Sends packet to packet->to from packet->local and puts it back into
-	 * the pool in any case. 0 or errno; with EMSGSIZE *path_mtu is what
-	 * the kernel says, 0 if it says nothing.
+	 * the pool in any case; *result is zero before.
 	 */
-	int (*send)(void *arg, bool df, struct packet *packet,
-	    uint32_t *path_mtu, uint64_t now);
+	void (*send)(void *arg, bool df, struct packet *packet,
+	    struct sleeve_result *result, uint64_t now);
 	void (*control)(void *arg, uint8_t tag, const uint8_t *body, size_t len,
 	    uint64_t now);
 	void (*established)(void *arg, uint64_t now);
@@ -76,10 +83,13 @@ void sleeve_confirm(struct sleeve *sleeve, uint64_t now);
 /* A control message of the peer; any tag, any body. */
 void sleeve_control(struct sleeve *sleeve, uint8_t tag, const uint8_t *body,
     size_t len, uint64_t now);
-/* A datagram after its sender's name; the packet is changed in place. */
-void sleeve_receive(struct sleeve *sleeve, struct packet *packet,
-    struct endpoint from, uint64_t now);
-/* A decoded frame towards the peer; it is copied. */
+/*
+ * Datagrams after their sender's name, at most PACKET_DATAGRAMS; changed in
+ * place, and frames of them stay valid as long as they do.
+ */
+void sleeve_receive(struct sleeve *sleeve, struct sleeve_datagram *datagrams,
+    size_t count, uint64_t now);
+/* A decoded frame or super-frame towards the peer; it is copied. */
 void sleeve_send(
     struct sleeve *sleeve, const struct frame *frame, uint64_t now);
 void sleeve_flush(struct sleeve *sleeve, uint64_t now);

@@ -6,65 +6,79 @@
 
 _Static_assert(SLEEVE_SEALED_HEADER == PEERNAME_LEN + SEQ_LEN + CIPHER_TAG_LEN,
     "header of an encrypted packet");
-_Static_assert(SLEEVE_KEY_LEN == CIPHER_KEY_LEN, "key length");
 
-bool
-sleeve_packet_add(struct packet *packet, uint64_t first, uint64_t last,
-    const uint8_t *data, size_t len)
+static uint8_t *datagram_pull(struct sleeve_datagram *, size_t);
+
+uint8_t *
+sleeve_packet_add(
+    struct packet *packet, uint64_t first, uint64_t last, size_t len)
 {
 	uint8_t *p;
 
 	if (len > UINT16_MAX)
-		return false;
+		return NULL;
 	p = packet_append(packet, SLEEVE_FRAME_HEADER + len);
 	if (p == NULL)
-		return false;
+		return NULL;
 	peername_put(first, p);
 	peername_put(last, p + PEERNAME_LEN);
 	p[12] = (uint8_t)(len >> 8);
 	p[13] = (uint8_t)len;
-	if (data != NULL)
-		memcpy(p + SLEEVE_FRAME_HEADER, data, len);
-	else
-		memset(p + SLEEVE_FRAME_HEADER, 0, len);
-	return true;
+	return p + SLEEVE_FRAME_HEADER;
 }
 
 bool
+sleeve_packet_begin(struct packet *packet, bool sealed)
+{
+	return packet_append(packet,
+		   sealed ? SLEEVE_SEALED_HEADER : SLEEVE_PLAIN_HEADER) != NULL;
+}
+
+void
 sleeve_packet_plain(struct packet *packet, uint64_t name)
 {
-	uint8_t *p = packet_push(packet, SLEEVE_PLAIN_HEADER);
+	uint8_t *p = packet->data;
 
-	if (p == NULL)
-		return false;
-	peername_put(name, p);
-	return true;
+	for (unsigned i = 0; i < packet->count; p += packet->lens[i++])
+		peername_put(name, p);
 }
 
-bool
+void
 sleeve_packet_seal(struct packet *packet, uint64_t name,
     const struct cipher_key *key, uint64_t seqdf)
 {
-	struct cipher_packet sealed = {
-	    .seqdf = seqdf, .text = packet->data, .len = packet->len};
-	uint8_t *p = packet_push(packet, SLEEVE_SEALED_HEADER);
-	uint8_t *seq;
+	struct cipher_packet batch[PACKET_DATAGRAMS];
+	uint8_t *p = packet->data, *seq;
 
-	if (p == NULL)
-		return false;
-	seq = p + PEERNAME_LEN;
-	peername_put(name, p);
-	for (int i = 0; i < SEQ_LEN; i++)
-		seq[i] = (uint8_t)(seqdf >> (56 - 8 * i));
-	sealed.tag = seq + SEQ_LEN;
-	cipher_seal_batch(key, &sealed, 1);
-	return true;
+	for (unsigned i = 0; i < packet->count; p += packet->lens[i++]) {
+		seq = p + PEERNAME_LEN;
+		peername_put(name, p);
+		for (int j = 0; j < SEQ_LEN; j++)
+			seq[j] = (uint8_t)(seqdf >> (56 - 8 * j));
+		batch[i] = (struct cipher_packet){.seqdf = seqdf++,
+		    .tag = seq + SEQ_LEN,
+		    .text = p + SLEEVE_SEALED_HEADER,
+		    .len = packet->lens[i] - (size_t)SLEEVE_SEALED_HEADER};
+	}
+	cipher_seal_batch(key, batch, packet->count);
+}
+
+static uint8_t *
+datagram_pull(struct sleeve_datagram *datagram, size_t len)
+{
+	uint8_t *start = datagram->data;
+
+	if (datagram->len < len)
+		return NULL;
+	datagram->data += len;
+	datagram->len -= len;
+	return start;
 }
 
 bool
-sleeve_packet_name(struct packet *packet, uint64_t *name)
+sleeve_datagram_name(struct sleeve_datagram *datagram, uint64_t *name)
 {
-	const uint8_t *p = packet_pull(packet, PEERNAME_LEN);
+	const uint8_t *p = datagram_pull(datagram, PEERNAME_LEN);
 
 	if (p == NULL)
 		return false;
@@ -72,38 +86,51 @@ sleeve_packet_name(struct packet *packet, uint64_t *name)
 	return true;
 }
 
-bool
-sleeve_packet_open(
-    struct packet *packet, const struct cipher_key *key, uint64_t *seqdf)
+void
+sleeve_datagrams_open(const struct cipher_key *key,
+    struct sleeve_datagram *datagrams, size_t count)
 {
-	uint8_t *seq = packet_pull(packet, SEQ_LEN + CIPHER_TAG_LEN);
-	struct cipher_packet sealed = {0};
+	struct cipher_packet batch[PACKET_DATAGRAMS];
+	size_t n = 0;
+	uint8_t *seq;
 
-	if (seq == NULL)
-		return false;
-	for (int i = 0; i < SEQ_LEN; i++)
-		sealed.seqdf = sealed.seqdf << 8 | seq[i];
-	sealed.tag = seq + SEQ_LEN;
-	sealed.text = packet->data;
-	sealed.len = packet->len;
-	cipher_open_batch(key, &sealed, 1);
-	*seqdf = sealed.seqdf;
-	return sealed.ok;
+	for (size_t i = 0; i < count; i++) {
+		struct sleeve_datagram *datagram = &datagrams[i];
+
+		seq = datagram_pull(datagram, SEQ_LEN + CIPHER_TAG_LEN);
+		datagram->ok = seq != NULL;
+		if (seq == NULL)
+			continue;
+		datagram->seqdf = 0;
+		for (int j = 0; j < SEQ_LEN; j++)
+			datagram->seqdf = datagram->seqdf << 8 | seq[j];
+		batch[n++] = (struct cipher_packet){.seqdf = datagram->seqdf,
+		    .tag = seq + SEQ_LEN,
+		    .text = datagram->data,
+		    .len = datagram->len};
+	}
+	cipher_open_batch(key, batch, n);
+	n = 0;
+	for (size_t i = 0; i < count; i++) {
+		if (datagrams[i].ok)
+			datagrams[i].ok = batch[n++].ok;
+	}
 }
 
 int
-sleeve_packet_next(struct packet *packet, struct sleeve_frame *frame)
+sleeve_datagram_next(
+    struct sleeve_datagram *datagram, struct sleeve_frame *frame)
 {
 	const uint8_t *p;
 
-	if (packet->len == 0)
+	if (datagram->len == 0)
 		return 0;
-	p = packet_pull(packet, SLEEVE_FRAME_HEADER);
+	p = datagram_pull(datagram, SLEEVE_FRAME_HEADER);
 	if (p == NULL)
 		return -1;
 	frame->first = peername_get(p);
 	frame->last = peername_get(p + PEERNAME_LEN);
 	frame->len = (size_t)p[12] << 8 | p[13];
-	frame->data = packet_pull(packet, frame->len);
+	frame->data = datagram_pull(datagram, frame->len);
 	return frame->data == NULL ? -1 : 1;
 }

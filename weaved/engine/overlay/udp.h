@@ -16,9 +16,16 @@ struct udp_error {
 	uint32_t path_mtu; /* 0: it was another error */
 };
 
-/* Sends packet to packet->to from packet->local (0: any). 0 or errno. */
-int udp_send(int fd, const struct packet *packet);
-/* 1: a datagram in packet, 0: none there now, -1 with errno. */
+/*
+ * Sends the next datagrams of the packet, count of them in len bytes, to
+ * packet->to from packet->local (0: any). More than one: packet_run() found
+ * them. 0 or errno.
+ */
+int udp_send(int fd, const struct packet *packet, unsigned count, size_t len);
+/*
+ * 1: one datagram in packet, or several of one sender (UDP_GRO) of
+ * packet->segment bytes each but the last; 0: none there now, -1 with errno.
+ */
 int udp_receive(int fd, struct packet *packet, struct endpoint *from);
 /* Takes one entry off the error queue; false: empty. */
 bool udp_receive_error(int fd, struct udp_error *error);
