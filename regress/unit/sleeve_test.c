@@ -9,6 +9,7 @@
  */
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 
 #include <arpa/inet.h>
 #include <atf-c.h>
@@ -17,6 +18,7 @@
 #include <linux/if_tun.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <netinet/udp.h>
 #include <poll.h>
 #include <sched.h>
 #include <sodium.h>
@@ -26,8 +28,11 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "common/offload.h"
+#include "regress/lib/inet_frames.h"
 #include "weaved/engine/overlay/overlay.h"
 #include "weaved/engine/overlay/pmtu.h"
+#include "weaved/engine/overlay/segment.h"
 #include "weaved/engine/overlay/sleeve.h"
 
 #define NODES 3
@@ -37,6 +42,12 @@
 #define LOOPBACK 0x7f000000u
 #define PROXY (LOOPBACK + 9)
 #define RECORD_MAX 4096
+#define OFFLOADS                                            \
+	(OFFLOAD_TAP | OFFLOAD_TAP_UDP | OFFLOAD_UDP_SEND | \
+	    OFFLOAD_UDP_RECEIVE | OFFLOAD_COALESCE)
+#ifndef UDP_GRO
+#define UDP_GRO 104
+#endif
 
 struct node {
 	int number; /* 1 to NODES, also the id of connections to it */
@@ -62,6 +73,7 @@ static struct {
 	struct node nodes[NODES + 1];
 	uint64_t now;
 	bool line; /* 1 - 2 - 3, else everybody with everybody */
+	uint32_t offloads;
 	struct message queue[256];
 	size_t head, tail;
 	/* Between 1 and 2 when used; packets longer than hole vanish. */
@@ -255,15 +267,19 @@ static void
 node_start(int number)
 {
 	struct node *node = &world.nodes[number];
-	struct overlay_conf conf = {NAME(number), PORT, 1376};
+	struct overlay_conf conf = {NAME(number), PORT, 1376, world.offloads};
 	uint32_t addr = LOOPBACK + (uint32_t)number;
-	int pair[2];
+	int pair[2], on = 1;
 
 	node->number = number;
 	node->watched = -1;
 	node->overlay = overlay_new(&conf, &ops, node, world.now);
 	ATF_REQUIRE(node->overlay != NULL);
 	node->df = udp_socket(addr, PORT, IP_PMTUDISC_DO);
+	if ((world.offloads & OFFLOAD_UDP_RECEIVE) != 0)
+		ATF_REQUIRE_EQ(0,
+		    setsockopt(
+			node->df, IPPROTO_UDP, UDP_GRO, &on, sizeof(on)));
 	overlay_set_udp(node->overlay, node->df,
 	    udp_socket(addr, PORT + 1, IP_PMTUDISC_DONT));
 	ATF_REQUIRE_EQ(
@@ -493,10 +509,27 @@ make_ipv4(uint8_t *out, int a, int b, size_t len, bool df)
 }
 
 static void
+tap_send_super(int node, const struct virtio_net_hdr *header,
+    const uint8_t *frame, size_t len)
+{
+	/* writev() takes what it is not going to change as changeable. */
+	struct iovec iov[2] = {{(void *)(uintptr_t)header, sizeof(*header)},
+	    {(void *)(uintptr_t)frame, len}};
+
+	ATF_REQUIRE_EQ((ssize_t)(sizeof(*header) + len),
+	    writev(world.nodes[node].tap_far, iov, 2));
+}
+
+static void
 tap_send(int node, const uint8_t *frame, size_t len)
 {
-	ATF_REQUIRE_EQ(
-	    (ssize_t)len, send(world.nodes[node].tap_far, frame, len, 0));
+	static const struct virtio_net_hdr header;
+
+	if ((world.offloads & OFFLOAD_TAP) != 0)
+		tap_send_super(node, &header, frame, len);
+	else
+		ATF_REQUIRE_EQ((ssize_t)len,
+		    send(world.nodes[node].tap_far, frame, len, 0));
 }
 
 /* Length of the next frame out of the overlay, 0 for none. */
@@ -1045,6 +1078,186 @@ OVERLAY_TEST(full_socket, "packets wait for a full socket, in order, bounded")
 	close(tun);
 }
 
+/* All frames out of the overlay of a node, super-frames cut, one after one. */
+static size_t
+tap_get_cut(int node, uint8_t *out, size_t lens[64], size_t *writes)
+{
+	static uint8_t data[sizeof(struct virtio_net_hdr) + INET_FRAME_MAX];
+	uint8_t *frame = data + sizeof(struct virtio_net_hdr);
+	struct virtio_net_hdr header;
+	struct segments segments;
+	size_t n, count = 0;
+
+	*writes = 0;
+	while ((n = tap_get(node, data, sizeof(data))) != 0) {
+		memcpy(&header, data, sizeof(header));
+		n -= sizeof(header);
+		++*writes;
+		if (!segment_wanted(&header)) {
+			memcpy(out, frame, n);
+			lens[count++] = n;
+			out += n;
+			continue;
+		}
+		ATF_REQUIRE(segment_init(&segments, frame, n, &header));
+		for (size_t i = 0; i < segment_count(&segments); i++) {
+			segment_write(&segments, i, out);
+			lens[count] = segment_len(&segments, i);
+			out += lens[count++];
+		}
+	}
+	return count;
+}
+
+static void
+super_start(bool encrypted, const struct endpoint *through)
+{
+	world.offloads = OFFLOADS;
+	world_start();
+	if (through != NULL)
+		proxy_start();
+	world.hole = 1500 - 28;
+	world_connect(1, 2, encrypted, through);
+	world_connect(1, 3, encrypted, NULL);
+	ATF_REQUIRE(run_until(both_established, 400));
+	ATF_REQUIRE(run_until(mtu_found, 5000));
+	run_for(1000);
+	pods_meet();
+	tap_drain();
+}
+
+/* Sends one that is cut to size from 1; what leaves 2 is what was cut. */
+static void
+super_check(const struct inet_frame *whole, uint16_t size, size_t writes)
+{
+	static uint8_t super[INET_FRAME_MAX], want[INET_FRAME_MAX],
+	    got[2 * INET_FRAME_MAX];
+	struct virtio_net_hdr header = inet_frame_header(whole, size);
+	size_t len = inet_frame_make(super, whole), lens[64], count, n;
+	struct segments segments;
+	uint8_t *p = got;
+
+	tap_send_super(1, &header, super, len);
+	settle();
+	count = tap_get_cut(2, got, lens, &n);
+	ATF_CHECK_EQ_MSG(writes, n, "%zu writes, want %zu", n, writes);
+	ATF_REQUIRE(segment_init(&segments, super, len, &header));
+	ATF_REQUIRE_EQ(segment_count(&segments), count);
+	for (size_t i = 0; i < count; p += lens[i++]) {
+		segment_write(&segments, i, want);
+		ATF_REQUIRE_EQ(segment_len(&segments, i), lens[i]);
+		ATF_CHECK_EQ_MSG(0, memcmp(want, p, lens[i]), "frame %zu", i);
+	}
+	ATF_CHECK_EQ(0, tap_get(3, got, sizeof(got)));
+}
+
+OVERLAY_TEST(super_frames, "cut, sent in a run, received and joined as one")
+{
+	struct inet_frame tcp = {
+	    .flags = 0x10, .fragment = 0x4000, .options = 3, .payload = 40000};
+	struct inet_frame udp = {.udp = true, .payload = 20000};
+	struct inet_frame vlan = {.flags = 0x10, .tags = 1, .payload = 5000};
+	uint64_t packets;
+
+	for (int encrypted = 0; encrypted < 2; encrypted++) {
+		super_start(encrypted != 0, NULL);
+		packets = describe(1, 2).packets_sent;
+		super_check(&tcp, 1324, 1);
+		ATF_CHECK_EQ(packets + 31, describe(1, 2).packets_sent);
+		tcp.ipv6 = udp.ipv6 = false;
+		super_check(&udp, 1000, 1);
+		tcp.ipv6 = udp.ipv6 = true;
+		super_check(&tcp, 1304, 1);
+		super_check(&udp, 500, 1);
+		tcp.ipv6 = udp.ipv6 = false;
+		super_check(&vlan, 1000, 5);
+		for (int i = 1; i <= NODES; i++)
+			overlay_free(world.nodes[i].overlay);
+		memset(&world, 0, sizeof(world));
+	}
+}
+
+OVERLAY_TEST(super_too_big, "answered with DF, else cut or fragmented")
+{
+	static uint8_t super[INET_FRAME_MAX], got[2 * INET_FRAME_MAX];
+	struct inet_frame whole = {
+	    .flags = 0x10, .fragment = 0x4000, .payload = 14000};
+	struct virtio_net_hdr header;
+	size_t len, lens[64], count, writes, bytes = 0;
+	uint8_t *p = got;
+
+	super_start(true, &proxy_endpoint);
+	header = inet_frame_header(&whole, 1400);
+	len = inet_frame_make(super, &whole);
+	tap_send_super(1, &header, super, len);
+	settle();
+	ATF_CHECK_EQ(0, tap_get(2, got, sizeof(got)));
+	ATF_CHECK_EQ(1, tap_get_cut(1, got, lens, &writes));
+	ATF_CHECK_EQ(1, got[23]); /* ICMP */
+	ATF_CHECK_EQ(3, got[34]);
+	ATF_CHECK_EQ(1414, got[40] << 8 | got[41]);
+	ATF_CHECK_EQ(0, memcmp(got + 42, super + 14, 2));
+	ATF_CHECK_EQ(1440, got[44] << 8 | got[45]); /* of one frame */
+
+	whole.fragment = 0;
+	len = inet_frame_make(super, &whole);
+	tap_send_super(1, &header, super, len);
+	settle();
+	count = tap_get_cut(2, got, lens, &writes);
+	ATF_CHECK_EQ(11, count);
+	for (size_t i = 0; i < count; p += lens[i++]) {
+		ATF_CHECK(lens[i] <= 1414 + 14);
+		ATF_CHECK(inet_frame_valid(p, lens[i]));
+		ATF_CHECK_EQ(
+		    0, memcmp(p + 54, super + 54 + bytes, lens[i] - 54));
+		bytes += lens[i] - 54;
+	}
+	ATF_CHECK_EQ(14000, bytes);
+
+	whole.udp = true;
+	header = inet_frame_header(&whole, 1400);
+	len = inet_frame_make(super, &whole);
+	tap_send_super(1, &header, super, len);
+	settle();
+	ATF_CHECK_EQ(20, tap_get_cut(2, got, lens, &writes));
+}
+
+OVERLAY_TEST(super_flood, "a super-frame to everybody")
+{
+	static uint8_t super[INET_FRAME_MAX], got[2 * INET_FRAME_MAX];
+	struct inet_frame whole = {.udp = true, .payload = 9000};
+	struct virtio_net_hdr header = inet_frame_header(&whole, 900);
+	size_t len = inet_frame_make(super, &whole), lens[64], writes;
+
+	super_start(true, NULL);
+	memset(super, 0xff, 6);
+	tap_send_super(1, &header, super, len);
+	settle();
+	for (int node = 2; node <= 3; node++) {
+		ATF_CHECK_EQ(10, tap_get_cut(node, got, lens, &writes));
+		ATF_CHECK_EQ(1, writes);
+		ATF_CHECK(inet_frame_valid(got, lens[0]));
+	}
+}
+
+OVERLAY_TEST(super_refused, "headers that no kernel writes")
+{
+	uint8_t frame[2000], got[2000];
+	struct virtio_net_hdr header = {.flags = 0xff, .gso_type = 0xff};
+	uint64_t before;
+
+	super_start(true, NULL);
+	before = counter(1, "overlay.drop.local_bad");
+	make_ipv4(frame, 1, 2, 200, true);
+	tap_send_super(1, &header, frame, 214);
+	header = (struct virtio_net_hdr){
+	    .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM, .csum_start = 213};
+	tap_send_super(1, &header, frame, 214);
+	settle();
+	ATF_CHECK_EQ(0, tap_get(2, got, sizeof(got)));
+	ATF_CHECK_EQ(before + 2, counter(1, "overlay.drop.local_bad"));
+}
+
 OVERLAY_TEST(no_overlay_in_common, "refused with a cause")
 {
 	struct mesh_link link = {
@@ -1130,6 +1343,10 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, silence);
 	ATF_TP_ADD_TC(tp, hostile);
 	ATF_TP_ADD_TC(tp, full_socket);
+	ATF_TP_ADD_TC(tp, super_frames);
+	ATF_TP_ADD_TC(tp, super_too_big);
+	ATF_TP_ADD_TC(tp, super_flood);
+	ATF_TP_ADD_TC(tp, super_refused);
 	ATF_TP_ADD_TC(tp, no_overlay_in_common);
 	ATF_TP_ADD_TC(tp, search_candidates);
 	ATF_TP_ADD_TC(tp, search_small_path);
