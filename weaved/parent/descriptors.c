@@ -205,7 +205,10 @@ descriptors_open_udp(const struct conf *conf, int discover, char *error)
 	return fd;
 }
 
-/* Both sockets are of one kernel, and only df receives. */
+/*
+ * Only df receives, but joining packets the kernel asks one socket of the
+ * group for its consent, and without the steering program.
+ */
 static void
 descriptors_offload_udp(struct descriptors *fds, const struct conf *conf)
 {
@@ -214,7 +217,9 @@ descriptors_offload_udp(struct descriptors *fds, const struct conf *conf)
 
 	if (conf->offload_udp_receive) {
 		if (setsockopt(
-			fds->df, IPPROTO_UDP, UDP_GRO, &on, sizeof(on)) == 0)
+			fds->df, IPPROTO_UDP, UDP_GRO, &on, sizeof(on)) == 0 &&
+		    setsockopt(
+			fds->nodf, IPPROTO_UDP, UDP_GRO, &on, sizeof(on)) == 0)
 			fds->offloads |= OFFLOAD_UDP_RECEIVE;
 		else
 			log_info("offload-udp-receive: not in this kernel");
@@ -241,9 +246,11 @@ descriptors_open_sockets(struct descriptors *fds, const struct conf *conf,
 		return -1;
 	if (descriptors_steer(fds->df) == -1)
 		return descriptors_fail(error, "UDP", "steering program");
-	descriptors_offload_udp(fds, conf);
 	fds->nodf = descriptors_open_udp(conf, IP_PMTUDISC_DONT, error);
-	return fds->nodf == -1 ? -1 : 0;
+	if (fds->nodf == -1)
+		return -1;
+	descriptors_offload_udp(fds, conf);
+	return 0;
 }
 
 /* A peer name can be the bridge's MAC if it is a unicast address. */
