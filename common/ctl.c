@@ -27,6 +27,11 @@ static const struct ctl_format formats[CTL_TYPE_MAX] = {
     [CTL_FORGET] = {sizeof(struct ctl_target), {STRING(ctl_target, address)}},
     [CTL_RELOAD] = {0, {{0, 0}}},
     [CTL_LOG_LEVEL] = {sizeof(struct ctl_log_level), {{0, 0}}},
+    [CTL_IP_ALLOCATE] = {sizeof(struct ctl_ip), {STRING(ctl_ip, id)}},
+    [CTL_IP_CLAIM] = {sizeof(struct ctl_ip), {STRING(ctl_ip, id)}},
+    [CTL_IP_RELEASE] = {sizeof(struct ctl_ip), {STRING(ctl_ip, id)}},
+    [CTL_RMPEER] = {sizeof(struct ctl_target), {STRING(ctl_target, address)}},
+    [CTL_RESET] = {0, {{0, 0}}},
     [CTL_END] = {sizeof(struct ctl_end), {STRING(ctl_end, text)}},
     [CTL_STATUS] = {sizeof(struct ctl_status),
 	{STRING(ctl_status, version), STRING(ctl_status, protocol),
@@ -47,6 +52,14 @@ static const struct ctl_format formats[CTL_TYPE_MAX] = {
     [CTL_ROUTE] = {sizeof(struct ctl_route), {{0, 0}}},
     [CTL_MAC] = {sizeof(struct ctl_mac), {{0, 0}}},
     [CTL_COUNTER] = {sizeof(struct ctl_counter), {STRING(ctl_counter, name)}},
+    [CTL_IPAM] = {sizeof(struct ctl_ipam), {STRING(ctl_ipam, save_error)}},
+    [CTL_IPAM_PEER] = {sizeof(struct ctl_ipam_peer),
+	{STRING(ctl_ipam_peer, nickname)}},
+    [CTL_IPAM_CONFLICT] = {sizeof(struct ctl_ipam_conflict),
+	{STRING(ctl_ipam_conflict, text)}},
+    [CTL_RING_ENTRY] = {sizeof(struct ctl_ring_entry), {{0, 0}}},
+    [CTL_ADDRESS] = {sizeof(struct ctl_address), {STRING(ctl_address, id)}},
+    [CTL_IP_ANSWER] = {sizeof(struct ctl_ip_answer), {{0, 0}}},
 };
 
 bool
@@ -58,7 +71,8 @@ ctl_valid(uint32_t type, const void *data, size_t len)
 	if (type >= CTL_TYPE_MAX)
 		return false;
 	format = &formats[type];
-	if (len != format->len || (len == 0 && type != CTL_RELOAD))
+	if (len != format->len ||
+	    (len == 0 && type != CTL_RELOAD && type != CTL_RESET))
 		return false;
 	for (string = format->strings;
 	     string < format->strings + STRINGS_MAX && string->size > 0;

@@ -25,6 +25,11 @@ enum ctl_type {
 	CTL_FORGET, /* struct ctl_target: uid 0 only */
 	CTL_RELOAD, /* empty: uid 0 only */
 	CTL_LOG_LEVEL, /* struct ctl_log_level: uid 0 only */
+	CTL_IP_ALLOCATE, /* struct ctl_ip: uid 0 only; CTL_IP_ANSWER */
+	CTL_IP_CLAIM, /* struct ctl_ip: uid 0 only; CTL_IP_ANSWER */
+	CTL_IP_RELEASE, /* struct ctl_ip: uid 0 only; CTL_IP_ANSWER */
+	CTL_RMPEER, /* struct ctl_target: uid 0 only; CTL_IP_ANSWER */
+	CTL_RESET, /* empty: uid 0 only; CTL_IP_ANSWER */
 
 	/* daemon to client */
 	CTL_END = 64, /* struct ctl_end: the request is done */
@@ -38,6 +43,12 @@ enum ctl_type {
 	CTL_ROUTE, /* struct ctl_route */
 	CTL_MAC, /* struct ctl_mac */
 	CTL_COUNTER, /* struct ctl_counter */
+	CTL_IPAM, /* struct ctl_ipam: at most one, none while IPAM is off */
+	CTL_IPAM_PEER, /* struct ctl_ipam_peer: ourself first */
+	CTL_IPAM_CONFLICT, /* struct ctl_ipam_conflict */
+	CTL_RING_ENTRY, /* struct ctl_ring_entry */
+	CTL_ADDRESS, /* struct ctl_address: given out here */
+	CTL_IP_ANSWER, /* struct ctl_ip_answer */
 	CTL_TYPE_MAX
 };
 
@@ -50,14 +61,18 @@ struct ctl_hello {
 };
 
 /* Parts of what CTL_SHOW asks for, a set. */
-#define CTL_SHOW_STATUS 0x01u /* CTL_STATUS, CTL_PROCESS, CTL_SUBNET */
+/* CTL_STATUS, CTL_PROCESS, CTL_SUBNET, CTL_IPAM */
+#define CTL_SHOW_STATUS 0x01u
 #define CTL_SHOW_CONNECTIONS 0x02u
 #define CTL_SHOW_PEERS 0x04u /* CTL_PEER, CTL_PEER_CONNECTION */
 #define CTL_SHOW_TARGETS 0x08u
 #define CTL_SHOW_ROUTES 0x10u
 #define CTL_SHOW_MACS 0x20u
 #define CTL_SHOW_COUNTERS 0x40u
-#define CTL_SHOW_ALL 0x7fu
+#define CTL_SHOW_IPAM 0x80u /* CTL_IPAM, _IPAM_PEER, _IPAM_CONFLICT */
+#define CTL_SHOW_RING 0x100u
+#define CTL_SHOW_ADDRESSES 0x200u
+#define CTL_SHOW_ALL 0x3ffu
 
 struct ctl_show {
 	uint32_t parts;
@@ -203,6 +218,93 @@ struct ctl_mac {
 struct ctl_counter {
 	char name[64]; /* "overlay.drop.no_route" */
 	uint64_t value;
+};
+
+#define CTL_IP_ID_MAX 192
+#define CTL_IP_WAIT_MAX 600000 /* ms */
+
+/*
+ * An address for, or of, somebody on this host. Allocate: in the subnet
+ * addr/len, len 0: the default one. Claim: this very address. Release: addr
+ * 0: all of id. id: printable without spaces, a container's.
+ */
+struct ctl_ip {
+	char id[CTL_IP_ID_MAX];
+	uint32_t addr;
+	uint8_t len; /* at most 32 */
+	uint8_t pad[3];
+	uint32_t wait; /* ms, 1 to CTL_IP_WAIT_MAX */
+};
+
+struct ctl_ip_answer {
+	uint32_t addr; /* 0: none */
+	uint8_t len;
+	uint8_t pad[3];
+	uint32_t count; /* released, or that changed hands */
+	uint32_t pad2;
+	uint64_t peer; /* who lost them (rmpeer) or got them (reset), or 0 */
+};
+
+enum ctl_ipam_state {
+	CTL_IPAM_IDLE, /* no ring, and nobody needs one */
+	CTL_IPAM_ELECTING, /* awaiting consensus */
+	CTL_IPAM_PRIMING, /* observer, awaiting a ring */
+	CTL_IPAM_READY,
+	CTL_IPAM_WAITING, /* for addresses of others */
+	CTL_IPAM_UNREACHABLE, /* all ranges belong to unreachable peers */
+	CTL_IPAM_LEFT, /* all was given away by reset */
+	CTL_IPAM_STATE_MAX
+};
+
+struct ctl_ipam {
+	uint32_t state; /* enum ctl_ipam_state */
+	uint32_t quorum; /* while electing */
+	uint32_t known;
+	uint32_t total; /* addresses of the range */
+	uint32_t owned; /* of them ours */
+	uint32_t active; /* given out here */
+	uint32_t pending_allocates;
+	uint32_t pending_claims;
+	uint32_t range_addr;
+	uint32_t subnet_addr;
+	uint8_t range_len;
+	uint8_t subnet_len;
+	uint8_t elector;
+	uint8_t pad[5];
+	char save_error[CTL_CAUSE_MAX]; /* empty: the state is on disk */
+};
+
+struct ctl_ipam_peer {
+	uint64_t peer;
+	char nickname[CTL_TEXT_MAX];
+	uint32_t addresses; /* owned */
+	uint8_t self;
+	uint8_t reachable;
+	uint8_t pad[2];
+};
+
+struct ctl_ipam_conflict {
+	uint64_t peer; /* who said so, 0: not known */
+	uint32_t first; /* seconds ago */
+	uint32_t last;
+	uint32_t count;
+	uint32_t pad;
+	char text[CTL_CAUSE_MAX];
+};
+
+struct ctl_ring_entry {
+	uint64_t peer;
+	uint32_t token; /* address */
+	uint32_t size;
+	uint32_t version;
+	uint32_t free; /* as its owner says */
+};
+
+struct ctl_address {
+	char id[CTL_IP_ID_MAX];
+	uint32_t addr;
+	uint8_t len;
+	uint8_t pad[3];
 };
 
 /*

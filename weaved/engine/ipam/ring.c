@@ -268,7 +268,7 @@ check_alike(const struct ring *ours, const struct ring *theirs)
 	    (ours->nseeds != theirs->nseeds ||
 		memcmp(ours->seeds, theirs->seeds,
 		    ours->nseeds * sizeof(*ours->seeds)) != 0))
-		return "ring with other seeds";
+		return "IP allocation was seeded by different peers";
 	if (ours->start != theirs->start || ours->end != theirs->end)
 		return "ring of another address range";
 	return NULL;
@@ -606,4 +606,49 @@ ring_owned(
 		n++;
 	}
 	return n;
+}
+
+uint64_t
+ring_owner(const struct ring *ring, uint32_t addr)
+{
+	size_t i;
+
+	if (ring->nentries == 0 || addr < ring->start || addr >= ring->end)
+		return PEERNAME_UNKNOWN;
+	i = find(ring, addr);
+	if (i == ring->nentries || ring->entries[i].token != addr)
+		i = i == 0 ? ring->nentries - 1 : i - 1;
+	return ring->entries[i].peer;
+}
+
+uint32_t
+ring_entry_size(const struct ring *ring, size_t i)
+{
+	return distance(ring, ring->entries[i].token, next_token(ring, i));
+}
+
+uint32_t
+ring_count_owned(const struct ring *ring, uint64_t peer)
+{
+	uint32_t count = 0;
+
+	for (size_t i = 0; i < ring->nentries; i++)
+		if (ring->entries[i].peer == peer)
+			count += ring_entry_size(ring, i);
+	return count;
+}
+
+bool
+ring_copy(struct ring *copy, const struct ring *ring)
+{
+	bool ok = true;
+
+	ring_init(copy, (struct ip_range){ring->start, ring->end}, ring->peer);
+	for (size_t i = 0; ok && i < ring->nentries; i++)
+		ok = ring_append(copy, &ring->entries[i]);
+	for (size_t i = 0; ok && i < ring->nseeds; i++)
+		ok = ring_append_seed(copy, ring->seeds[i]);
+	if (!ok)
+		ring_free(copy);
+	return ok;
 }

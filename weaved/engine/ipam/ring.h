@@ -67,6 +67,14 @@ const char *ring_grant(struct ring *ring, struct ip_range range, uint64_t to);
 size_t ring_transfer(struct ring *ring, uint64_t from, uint64_t to);
 /* Brings the free counts of our entries up to date. True: one was wrong. */
 bool ring_count_free(struct ring *ring, const struct space *space);
+/* PEERNAME_UNKNOWN: addr is outside, or the ring is empty. */
+uint64_t ring_owner(const struct ring *ring, uint32_t addr);
+/* How many addresses peer owns. */
+uint32_t ring_count_owned(const struct ring *ring, uint64_t peer);
+/* Entries, seeds and all; false: no memory, then copy is empty. */
+bool ring_copy(struct ring *copy, const struct ring *ring);
+/* How many addresses entry i covers. */
+uint32_t ring_entry_size(const struct ring *ring, size_t i);
 /*
  * The ranges of a peer, ascending, as space_set_owned() takes them. Writes at
  * most max of them and returns how many there are, nentries + 1 at most.
