@@ -323,6 +323,29 @@ dialer_target_count(const struct dialer *dialer)
 	return dialer->ndirects;
 }
 
+size_t
+dialer_targets_self(const struct dialer *dialer)
+{
+	const struct direct *direct;
+	const struct attempt *attempt;
+	struct endpoint at;
+	size_t n = 0;
+
+	TAILQ_FOREACH(direct, &dialer->directs, entry) {
+		at.port = direct->port != 0 ? direct->port : dialer->port;
+		for (size_t i = 0; i < direct->naddrs; i++) {
+			at.addr = direct->addrs[i];
+			attempt = attempt_find(dialer, at);
+			if (attempt != NULL &&
+			    attempt->try_at == DIALER_NEVER) {
+				n++;
+				break;
+			}
+		}
+	}
+	return n;
+}
+
 const char *
 dialer_target_text(const struct dialer *dialer, size_t index)
 {

@@ -72,6 +72,8 @@ int dialer_target_add(
     struct dialer *dialer, uint32_t target, const char *text, uint64_t now);
 void dialer_target_remove(struct dialer *dialer, uint32_t target);
 size_t dialer_target_count(const struct dialer *dialer);
+/* Targets that are not tried any more: we are behind them. */
+size_t dialer_targets_self(const struct dialer *dialer);
 /* Text of the index-th target, NULL behind the last. */
 const char *dialer_target_text(const struct dialer *dialer, size_t index);
 /* The answer to ops->resolve; error NULL if there are addresses. */

@@ -58,6 +58,10 @@ static bool send_names(
     struct mesh *mesh, struct connection *conn, struct gossip_item *item);
 static bool send_blob(
     struct mesh *mesh, struct connection *conn, struct gossip_item *item);
+static bool send_state(
+    struct mesh *mesh, struct connection *conn, const struct gossip_item *item);
+static void receive_local(
+    struct mesh *mesh, const struct envelope *env, uint64_t now);
 static struct gossip_item *next_item(const struct connection *conn);
 static uint32_t pick(void *arg, uint32_t bound);
 
@@ -205,6 +209,8 @@ channel_find(struct mesh *mesh, const char *name)
 
 	if (strcmp(name, TOPOLOGY) == 0)
 		return &gossip->topology;
+	if (gossip->local.local && strcmp(name, gossip->local.name) == 0)
+		return &gossip->local;
 	for (i = 0; i < gossip->nchannels; i++) {
 		if (strcmp(gossip->channels[i].name, name) == 0)
 			return &gossip->channels[i];
@@ -368,6 +374,9 @@ gossip_send_all(struct mesh *mesh, struct connection *conn)
 	payload.names = names;
 	enqueue(mesh, conn, &mesh->gossip.topology, WIRE_GOSSIP, 0, &payload);
 	free(names);
+	if (mesh->gossip.local.local)
+		enqueue(mesh, conn, &mesh->gossip.local, WIRE_GOSSIP, 0,
+		    &(struct payload){0});
 }
 
 uint64_t
@@ -386,7 +395,43 @@ gossip_tick(struct mesh *mesh, uint64_t now)
 		    mesh, &mesh->gossip.topology, WIRE_GOSSIP, 0, 0, &payload);
 		free(names);
 	}
+	if (mesh->gossip.local.local)
+		pass_on(mesh, &mesh->gossip.local, WIRE_GOSSIP, 0, 0,
+		    &(struct payload){0});
 	return mesh->gossip.periodic;
+}
+
+void
+gossip_broadcast(struct mesh *mesh, uint64_t source)
+{
+	pass_on(mesh, &mesh->gossip.local, WIRE_GOSSIP_BROADCAST, source, 0,
+	    &(struct payload){0});
+}
+
+bool
+gossip_unicast(
+    struct mesh *mesh, uint64_t peer, const uint8_t *data, size_t len)
+{
+	struct envelope env = {.tag = WIRE_GOSSIP_UNICAST,
+	    .source = mesh->conf.name,
+	    .destination = peer,
+	    .data = data,
+	    .len = len};
+	struct connection *conn;
+	struct gob_encoder enc;
+	uint64_t hop;
+	bool ok;
+
+	hop = routes_unicast(mesh->routes, ROUTES_ALL, peer);
+	if (hop == PEERNAME_UNKNOWN ||
+	    (conn = mesh_connection_to(mesh, hop)) == NULL)
+		return false;
+	strlcpy(env.channel, mesh->gossip.local.name, sizeof(env.channel));
+	ok = envelope_encode(&enc, &env);
+	if (ok)
+		connection_send(conn, enc.data[0], enc.data + 1, enc.len - 1);
+	gob_encode_free(&enc);
+	return ok;
 }
 
 bool
@@ -408,8 +453,22 @@ gossip_receive(struct mesh *mesh, struct connection *conn, const uint8_t *body,
 		return true;
 	if (channel->topology)
 		return receive_topology(mesh, &env, cause, size, now);
-	receive_other(mesh, channel, &env, now);
+	if (channel->local)
+		receive_local(mesh, &env, now);
+	else
+		receive_other(mesh, channel, &env, now);
 	return true;
+}
+
+/* What is to be passed on of it the channel knows, and when. */
+static void
+receive_local(struct mesh *mesh, const struct envelope *env, uint64_t now)
+{
+	const struct gossip *gossip = &mesh->gossip;
+
+	gossip->ops->receive(gossip->arg,
+	    env->tag == WIRE_GOSSIP_BROADCAST ? env->source : PEERNAME_UNKNOWN,
+	    env->data, env->len, now);
 }
 
 static bool
@@ -445,7 +504,7 @@ receive_topology(struct mesh *mesh, const struct envelope *env, char *cause,
 	return true;
 }
 
-/* IPAM and DNS too, as long as they do not live here. */
+/* IPAM too, as long as it does not live here. */
 static void
 receive_other(struct mesh *mesh, struct channel *channel,
     const struct envelope *env, uint64_t now)
@@ -486,11 +545,16 @@ receive_unicast(struct mesh *mesh, struct connection *conn,
 	uint64_t hop;
 
 	if (env->destination == mesh->conf.name) {
-		if (envelope_parse_data(body, len, env) &&
-		    strcmp(env->channel, TOPOLOGY) != 0)
-			return true;
-		strlcpy(cause, "malformed gossip unicast", size);
-		return false;
+		if (!envelope_parse_data(body, len, env) ||
+		    strcmp(env->channel, TOPOLOGY) == 0) {
+			strlcpy(cause, "malformed gossip unicast", size);
+			return false;
+		}
+		if (mesh->gossip.local.local &&
+		    strcmp(env->channel, mesh->gossip.local.name) == 0)
+			mesh->gossip.ops->unicast(mesh->gossip.arg, env->source,
+			    env->data, env->len, now);
+		return true;
 	}
 	hop = routes_unicast(mesh->routes, ROUTES_ALL, env->destination);
 	if (hop != PEERNAME_UNKNOWN)
@@ -532,6 +596,8 @@ gossip_drain(struct mesh *mesh, struct connection *conn)
 	    (item = next_item(conn)) != NULL) {
 		if (item->channel->topology)
 			done = send_names(mesh, conn, item);
+		else if (item->channel->local)
+			done = send_state(mesh, conn, item);
 		else
 			done = send_blob(mesh, conn, item);
 		if (!done)
@@ -576,6 +642,20 @@ send_names(struct mesh *mesh, struct connection *conn, struct gossip_item *item)
 	nameset_drop(&item->names, from);
 	conn->queued -= from * sizeof(uint64_t);
 	return item->names.count == 0;
+}
+
+static bool
+send_state(
+    struct mesh *mesh, struct connection *conn, const struct gossip_item *item)
+{
+	const struct gossip *gossip = &mesh->gossip;
+	const uint8_t *data;
+	size_t len;
+
+	data = gossip->ops->gossip(gossip->arg, &len);
+	if (data != NULL)
+		send_envelope(conn, item, mesh->conf.name, data, len);
+	return true;
 }
 
 static bool

@@ -28,7 +28,8 @@ struct mesh;
 
 struct channel {
 	char name[ENVELOPE_CHANNEL_MAX];
-	bool topology; /* else passed on, not understood */
+	bool topology;
+	bool local; /* lives here; else passed on, not understood */
 };
 
 /* Bytes of such a channel, shared by the queues they wait in. */
@@ -51,11 +52,14 @@ struct gossip_item {
 	uint64_t source; /* of a broadcast */
 	uint64_t except; /* deferred gossip: not to it */
 	struct nameset names; /* topology */
-	struct gossip_blobs blobs; /* else */
+	struct gossip_blobs blobs; /* of channels passed on */
 };
 
 struct gossip {
 	struct channel topology;
+	struct channel local; /* without a name: none */
+	const struct mesh_channel *ops; /* of local */
+	void *arg;
 	struct channel channels[GOSSIP_CHANNELS_MAX];
 	size_t nchannels;
 	struct surrogate *seen;
@@ -73,6 +77,11 @@ bool gossip_receive(struct mesh *mesh, struct connection *conn,
     const uint8_t *body, size_t len, char *cause, size_t size, uint64_t now);
 /* Everything we know, down one new connection. */
 void gossip_send_all(struct mesh *mesh, struct connection *conn);
+/* The state of the local channel, as a broadcast of source. */
+void gossip_broadcast(struct mesh *mesh, uint64_t source);
+/* On the local channel; false: no route. */
+bool gossip_unicast(
+    struct mesh *mesh, uint64_t peer, const uint8_t *data, size_t len);
 /* These records of the topology to random neighbours. */
 void gossip_send_names(struct mesh *mesh, const struct nameset *names);
 /* The routes are fresh: what waited for them goes out. */

@@ -166,6 +166,38 @@ mesh_reconfigure(struct mesh *mesh, const struct mesh_conf *conf, uint64_t now)
 	mesh->urgent = true;
 }
 
+void
+mesh_channel_open(
+    struct mesh *mesh, const struct mesh_channel *channel, void *arg)
+{
+	strlcpy(mesh->gossip.local.name, channel->name,
+	    sizeof(mesh->gossip.local.name));
+	mesh->gossip.local.local = true;
+	mesh->gossip.ops = channel;
+	mesh->gossip.arg = arg;
+}
+
+bool
+mesh_unicast(struct mesh *mesh, uint64_t peer, const uint8_t *data, size_t len)
+{
+	mesh->urgent = true;
+	return gossip_unicast(mesh, peer, data, len);
+}
+
+void
+mesh_broadcast(struct mesh *mesh, uint64_t source)
+{
+	mesh->urgent = true;
+	gossip_broadcast(mesh, source);
+}
+
+uint32_t
+mesh_targets_tried(const struct mesh *mesh)
+{
+	return (uint32_t)dialer_target_count(mesh->dialer) -
+	    (uint32_t)dialer_targets_self(mesh->dialer);
+}
+
 struct connection *
 mesh_connection(const struct mesh *mesh, uint32_t id)
 {
@@ -574,8 +606,12 @@ collect(struct mesh *mesh, uint64_t now)
 	size_t i, n;
 
 	n = topology_collect(mesh->topology, &removed);
-	for (i = 0; i < n; i++)
+	for (i = 0; i < n; i++) {
 		mesh->ops->overlay_peer_gone(mesh->arg, removed[i]);
+		if (mesh->gossip.local.local)
+			mesh->gossip.ops->peer_gone(
+			    mesh->gossip.arg, removed[i]);
+	}
 	if (n > 0 && log_limit_pass(&mesh->log_removed, now, &suppressed))
 		log_info("Removed unreachable peer %s (%zu more)",
 		    peername_format(removed[0], name), n - 1);

@@ -91,6 +91,22 @@ struct mesh_ops {
 };
 
 /*
+ * A gossip channel that lives here; its ops may call mesh_unicast() and
+ * mesh_broadcast(). What comes malformed is theirs to drop.
+ */
+struct mesh_channel {
+	const char *name;
+	/* All that is to be gossiped, valid until the next call; or NULL. */
+	const uint8_t *(*gossip)(void *arg, size_t *len);
+	/* source of a broadcast; of gossip PEERNAME_UNKNOWN. */
+	void (*receive)(void *arg, uint64_t source, const uint8_t *data,
+	    size_t len, uint64_t now);
+	void (*unicast)(void *arg, uint64_t source, const uint8_t *data,
+	    size_t len, uint64_t now);
+	void (*peer_gone)(void *arg, uint64_t peer); /* left the topology */
+};
+
+/*
  * overlays: our own list for the features map, "sleeve". uid: of this
  * process, random, not 0. NULL without memory. The mesh starts deaf: give it
  * targets, and connections by mesh_accepted().
@@ -104,6 +120,20 @@ void mesh_free(struct mesh *mesh);
  */
 void mesh_reconfigure(
     struct mesh *mesh, const struct mesh_conf *conf, uint64_t now);
+
+/*
+ * At most one channel, before the first connection; else what comes on it is
+ * passed on untouched. channel is kept.
+ */
+void mesh_channel_open(
+    struct mesh *mesh, const struct mesh_channel *channel, void *arg);
+/* On that channel. False: there is no route to peer. */
+bool mesh_unicast(
+    struct mesh *mesh, uint64_t peer, const uint8_t *data, size_t len);
+/* What channel->gossip() says when it is sent, as a broadcast of source. */
+void mesh_broadcast(struct mesh *mesh, uint64_t source);
+/* Direct peers that did not turn out to be ourself. */
+uint32_t mesh_targets_tried(const struct mesh *mesh);
 
 /* Direct peers by an id of the caller; text as typed, checked by the caller. */
 int mesh_target_add(
