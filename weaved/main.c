@@ -123,6 +123,8 @@ main(int argc, char *argv[])
 	options.source.env_mtu = environment("WEAVE_MTU");
 	options.source.env_limit = environment("CONN_LIMIT");
 	options.source.env_peers = environment("KUBE_PEERS");
+	options.source.env_range = environment("IPALLOC_RANGE");
+	options.source.env_init = environment("IPALLOC_INIT");
 	if (check)
 		return parent_check(&options, verbose);
 	return parent_main(&options);

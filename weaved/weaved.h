@@ -77,13 +77,32 @@ enum imsg_type {
 
 	/* control to engine; hdr.id is the request, issued by control */
 	IMSG_SHOW, /* struct ctl_show; answered by IMSG_ROW, IMSG_END */
-	IMSG_SHOW_CANCEL, /* empty: the client went away */
+	IMSG_SHOW_CANCEL, /* empty: the client of any request went away */
 
 	/* control to parent; answered by IMSG_END */
 	IMSG_CONNECT, /* struct ctl_target */
 	IMSG_FORGET, /* struct ctl_target */
 	IMSG_RELOAD, /* empty */
 	IMSG_SET_LOG_LEVEL, /* struct ctl_log_level */
+
+	/* parent to engine, after the first IMSG_CONF_END: IPAM is on */
+	IMSG_IPAM_CONF, /* struct imsg_ipam_conf */
+	IMSG_IPAM_SEED, /* struct imsg_ipam_seed */
+	IMSG_IPAM_STATE, /* a piece of the file, 1 to IMSG_DATA_MAX bytes */
+	IMSG_IPAM_STATE_END, /* empty: that was all */
+	IMSG_IPAM_SAVED, /* struct imsg_ipam_saved */
+
+	/* engine to parent */
+	IMSG_IPAM_SAVE, /* a piece of the file, 1 to IMSG_DATA_MAX bytes */
+	IMSG_IPAM_SAVE_END, /* empty: write it; answered by IMSG_IPAM_SAVED */
+	IMSG_IPAM_DAMAGED, /* empty: put the file aside */
+
+	/* control to engine; answered by IMSG_ROW, IMSG_END */
+	IMSG_IP_ALLOCATE, /* struct ctl_ip */
+	IMSG_IP_CLAIM, /* struct ctl_ip */
+	IMSG_IP_RELEASE, /* struct ctl_ip */
+	IMSG_RMPEER, /* struct ctl_target */
+	IMSG_RESET, /* empty */
 
 	/* engine or parent to control; hdr.id as asked */
 	IMSG_ROW, /* uint32 ctl type, then that structure */
@@ -153,6 +172,26 @@ struct imsg_neighbour {
 	uint8_t pad;
 };
 
+#define IPAM_FILE_MAX (24u << 20) /* bytes kept for the engine */
+
+struct imsg_ipam_conf {
+	uint32_t range_addr;
+	uint32_t subnet_addr; /* default */
+	uint8_t range_len;
+	uint8_t subnet_len;
+	uint8_t init; /* enum conf_init */
+	uint8_t pad;
+	uint32_t count;
+};
+
+struct imsg_ipam_seed {
+	uint64_t name;
+};
+
+struct imsg_ipam_saved {
+	uint32_t error; /* errno, 0: on disk */
+};
+
 struct imsg_dial {
 	uint32_t dial; /* the engine's id for this attempt */
 	uint32_t addr;
@@ -214,6 +253,7 @@ struct imsg_kx2_cancel {
 	uint32_t handle;
 };
 
+_Static_assert(sizeof(struct imsg_ipam_conf) == 16, "no padding");
 _Static_assert(sizeof(struct imsg_dial) == 12, "no padding");
 _Static_assert(sizeof(struct imsg_dialled) == 16, "no padding");
 _Static_assert(sizeof(struct imsg_neighbour) == 8, "no padding");

@@ -61,11 +61,21 @@ static const struct dispatch_entry parent_table[] = {
     DISPATCH(IMSG_KX2_FINISHED, struct imsg_kx2_finished,
 	engine_handle_kx2_finished),
     DISPATCH(IMSG_PROCESS, struct ctl_process, engine_handle_process),
+    DISPATCH(IMSG_IPAM_CONF, struct imsg_ipam_conf, engine_ipam_handle_conf),
+    DISPATCH(IMSG_IPAM_SEED, struct imsg_ipam_seed, engine_ipam_handle_seed),
+    {IMSG_IPAM_STATE, 1, IMSG_DATA_MAX, false, engine_ipam_handle_state},
+    DISPATCH_EMPTY(IMSG_IPAM_STATE_END, engine_ipam_handle_state_end),
+    DISPATCH(IMSG_IPAM_SAVED, struct imsg_ipam_saved, engine_ipam_handle_saved),
 };
 
 static const struct dispatch_entry control_table[] = {
     DISPATCH(IMSG_SHOW, struct ctl_show, engine_handle_show),
     DISPATCH_EMPTY(IMSG_SHOW_CANCEL, engine_handle_show_cancel),
+    DISPATCH(IMSG_IP_ALLOCATE, struct ctl_ip, engine_ipam_handle_request),
+    DISPATCH(IMSG_IP_CLAIM, struct ctl_ip, engine_ipam_handle_request),
+    DISPATCH(IMSG_IP_RELEASE, struct ctl_ip, engine_ipam_handle_request),
+    DISPATCH(IMSG_RMPEER, struct ctl_target, engine_ipam_handle_request),
+    DISPATCH_EMPTY(IMSG_RESET, engine_ipam_handle_request),
 };
 
 static void mesh_op_watch(void *, uint32_t, int, bool, bool);
@@ -122,7 +132,6 @@ static const struct overlay_ops overlay_ops = {
 
 static void engine_select_cipher(void);
 static void engine_create(void);
-static void engine_tick(void);
 static void engine_timer(evutil_socket_t, short, void *);
 static void engine_accept(evutil_socket_t, short, void *);
 static bool engine_accept_one(uint64_t);
@@ -138,10 +147,10 @@ static void engine_control_ended(void *, enum pipe_end);
 static struct event **engine_write_event(int);
 
 /*
- * Both layers do what is due, then one timer waits for the earlier of them.
+ * All layers do what is due, then one timer waits for the first of them.
  * Every entry from the loop ends here.
  */
-static void
+void
 engine_tick(void)
 {
 	uint64_t now = proc_now(), next, other;
@@ -149,7 +158,11 @@ engine_tick(void)
 
 	if (engine.mesh == NULL)
 		return;
-	next = mesh_tick(engine.mesh, now);
+	/* First it, for it may have something for the mesh to send. */
+	next = engine_ipam_tick(now);
+	other = mesh_tick(engine.mesh, now);
+	if (other < next)
+		next = other;
 	other = overlay_tick(engine.overlay, now);
 	if (other < next)
 		next = other;
@@ -257,6 +270,7 @@ engine_handle_conf_end(void *arg, struct imsg *imsg)
 		engine_create();
 	else
 		mesh_reconfigure(engine.mesh, &engine.conf, proc_now());
+	engine_ipam_set_nickname();
 	engine_tick();
 }
 
@@ -445,6 +459,7 @@ engine_handle_pipe(void *arg, struct imsg *imsg)
 		fatalx("pipe to an unknown process");
 	pipe_free(engine.control);
 	evbuffer_drain(engine.rows, evbuffer_get_length(engine.rows));
+	engine_ipam_cancel_all();
 	engine.control = pipe_new(child_base(), imsg_take_fd(imsg),
 	    control_table, sizeof(control_table) / sizeof(control_table[0]),
 	    engine_control_ended, NULL);
@@ -462,6 +477,7 @@ engine_control_ended(void *arg, enum pipe_end end)
 	pipe_free(engine.control);
 	engine.control = NULL;
 	evbuffer_drain(engine.rows, evbuffer_get_length(engine.rows));
+	engine_ipam_cancel_all();
 }
 
 static void

@@ -1,6 +1,7 @@
 /*
  * What the files of the engine's head share: engine.c (the event loop between
- * sockets, mesh and overlay) and engine_show.c (answers to control).
+ * sockets, mesh and overlay), engine_show.c (answers to control) and
+ * engine_ipam.c (IPAM between mesh, disk and control).
  */
 #ifndef ENGINE_INTERNAL_H
 #define ENGINE_INTERNAL_H
@@ -51,7 +52,26 @@ struct engine {
 };
 extern struct engine engine;
 
+/* engine.c: what is due; every entry from the loop ends here. */
+void engine_tick(void);
+
+/* engine_ipam.c: while IPAM is off all but the handlers do nothing. */
+void engine_ipam_handle_conf(void *arg, struct imsg *imsg);
+void engine_ipam_handle_seed(void *arg, struct imsg *imsg);
+void engine_ipam_handle_state(void *arg, struct imsg *imsg);
+void engine_ipam_handle_state_end(void *arg, struct imsg *imsg);
+void engine_ipam_handle_saved(void *arg, struct imsg *imsg);
+void engine_ipam_handle_request(void *arg, struct imsg *imsg);
+void engine_ipam_set_nickname(void);
+uint64_t engine_ipam_tick(uint64_t now); /* when next */
+void engine_ipam_cancel(uint32_t request);
+/* Control is gone, with all who asked. */
+void engine_ipam_cancel_all(void);
+void engine_ipam_show(uint32_t parts, mesh_emit emit, uint64_t now);
+
 /* engine_show.c */
+/* IMSG_ROW or IMSG_END to control, now or when it has room. */
+void engine_reply(uint32_t id, uint32_t type, const void *data, size_t len);
 void engine_handle_show(void *arg, struct imsg *imsg);
 void engine_handle_show_cancel(void *arg, struct imsg *imsg);
 /* Control took what it was sent: what waits goes on. */

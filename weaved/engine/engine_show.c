@@ -12,7 +12,6 @@
 #define ROWS_MAX (64 * 1024 * 1024) /* bytes of one answer that wait */
 
 static void engine_emit(void *, uint32_t, const void *, size_t);
-static void engine_reply(uint32_t, const void *, size_t);
 static void engine_show_status(void);
 
 /*
@@ -30,19 +29,19 @@ engine_emit(void *arg, uint32_t type, const void *row, size_t len)
 		return;
 	memcpy(data, &type, sizeof(type));
 	memcpy(data + sizeof(type), row, len);
-	engine_reply(IMSG_ROW, data, sizeof(type) + len);
+	engine_reply(engine.show_id, IMSG_ROW, data, sizeof(type) + len);
 }
 
-static void
-engine_reply(uint32_t type, const void *data, size_t len)
+void
+engine_reply(uint32_t id, uint32_t type, const void *data, size_t len)
 {
-	uint32_t header[3] = {(uint32_t)len, engine.show_id, type};
+	uint32_t header[3] = {(uint32_t)len, id, type};
 
 	if (engine.control == NULL)
 		return;
 	if (evbuffer_get_length(engine.rows) == 0 &&
 	    pipe_pending(engine.control) < ROWS_PENDING) {
-		pipe_send(engine.control, type, engine.show_id, -1, data, len);
+		pipe_send(engine.control, type, id, -1, data, len);
 		return;
 	}
 	if (type == IMSG_ROW && evbuffer_get_length(engine.rows) > ROWS_MAX) {
@@ -119,15 +118,16 @@ engine_handle_show(void *arg, struct imsg *imsg)
 		mesh_show(engine.mesh, show.parts, engine_emit, NULL, now);
 		overlay_show(
 		    engine.overlay, show.parts, engine_emit, NULL, now);
+		engine_ipam_show(show.parts, engine_emit, now);
 	}
 	if (engine.rows_lost) {
 		end.status = 1;
 		strlcpy(end.text, "the answer is too large", sizeof(end.text));
 	}
-	engine_reply(IMSG_END, &end, sizeof(end));
+	engine_reply(engine.show_id, IMSG_END, &end, sizeof(end));
 }
 
-/* Answers are made at once, so there is nothing to stop but what waits. */
+/* What is shown is made at once: there only what waits is to be stopped. */
 void
 engine_handle_show_cancel(void *arg, struct imsg *imsg)
 {
@@ -135,6 +135,7 @@ engine_handle_show_cancel(void *arg, struct imsg *imsg)
 	uint32_t header[3];
 
 	(void)arg;
+	engine_ipam_cancel(imsg->hdr.id);
 	if (kept == NULL)
 		return;
 	while (evbuffer_copyout(engine.rows, header, sizeof(header)) ==

@@ -110,6 +110,8 @@ conf_finish(struct conf *conf, char error[CONF_ERROR_MAX])
 {
 	char cause[CONF_CAUSE_MAX], host[NICKNAME_MAX];
 
+	if (!conf_ipalloc_check(conf, error))
+		return -1;
 	if (conf->nickname[0] != '\0')
 		return 0;
 	if (gethostname(host, sizeof(host)) == -1) {

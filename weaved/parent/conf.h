@@ -32,6 +32,21 @@ enum conf_cipher {
 	CONF_CIPHER_LIBRARY
 };
 
+enum conf_init {
+	CONF_INIT_CONSENSUS,
+	CONF_INIT_SEED,
+	CONF_INIT_OBSERVER
+};
+
+#define CONF_SEEDS_MAX 256
+
+struct conf_ipalloc_init {
+	enum conf_init mode;
+	uint32_t count; /* of consensus, 0: not given */
+	uint64_t seeds[CONF_SEEDS_MAX];
+	size_t nseeds;
+};
+
 enum conf_sandbox {
 	CONF_SANDBOX_REQUIRED,
 	CONF_SANDBOX_STRICT,
@@ -55,6 +70,9 @@ struct conf {
 	bool password_file_option; /* by -o: comes before the environment */
 	struct subnet trusted[SUBNETS_MAX];
 	size_t ntrusted;
+	struct subnet ipalloc_range; /* len 0: IPAM is off */
+	struct subnet ipalloc_subnet; /* len 0: the range */
+	struct conf_ipalloc_init ipalloc_init;
 	char bridge[16]; /* 1 to 11 bytes: its TAP is NAME-tap */
 	uint32_t mtu; /* 576 to 65535 */
 	bool offload_tap;
@@ -77,6 +95,8 @@ struct conf_source {
 	const char *env_mtu; /* WEAVE_MTU or NULL */
 	const char *env_limit; /* CONN_LIMIT or NULL */
 	const char *env_peers; /* KUBE_PEERS, by spaces or commas, or NULL */
+	const char *env_range; /* IPALLOC_RANGE or NULL */
+	const char *env_init; /* IPALLOC_INIT or NULL */
 };
 
 /*
@@ -99,7 +119,8 @@ bool conf_check_peer(const char *text, char error[CONF_ERROR_MAX]);
 /*
  * Reload: is every key that cannot change while running the same? Those are
  * mesh, protocol, name, listen, port, bridge, control-socket,
- * state-directory, sandbox, encryption, the offloads, coalesce. False: error names the first that differs.
+ * state-directory, sandbox, encryption, ipalloc-*, the offloads, coalesce.
+ * False: error names the first that differs.
  */
 bool conf_can_reload(const struct conf *running, const struct conf *wanted,
     char error[CONF_ERROR_MAX]);

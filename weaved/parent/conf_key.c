@@ -94,6 +94,13 @@ const struct conf_key conf_keys[CONF_KEYS] = {
 	.max = 1023, .fallback = "/var/lib/weaved", .fixed = true},
     {"log", &conf_type_word, FIELD(log), .words = log_words,
 	.fallback = "info"},
+    {"ipalloc-range", &conf_type_subnet, FIELD(ipalloc_range), .fallback = "",
+	VARIABLE("IPALLOC_RANGE", env_range), .fixed = true},
+    {"ipalloc-default-subnet", &conf_type_subnet, FIELD(ipalloc_subnet),
+	.fallback = "", .fixed = true},
+    {"ipalloc-init", &conf_type_init, FIELD(ipalloc_init),
+	.fallback = "consensus", VARIABLE("IPALLOC_INIT", env_init),
+	.fixed = true},
 };
 
 const struct conf_key *

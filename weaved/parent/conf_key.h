@@ -52,7 +52,7 @@ struct conf_key {
 	bool fixed; /* while the daemon runs */
 };
 
-#define CONF_KEYS 23
+#define CONF_KEYS 26
 extern const struct conf_key conf_keys[CONF_KEYS];
 
 /* NULL: unknown. */
@@ -69,6 +69,11 @@ extern const struct conf_type conf_type_yesno; /* bool */
 extern const struct conf_type conf_type_word; /* an enum */
 extern const struct conf_type conf_type_peers;
 extern const struct conf_type conf_type_subnets;
+extern const struct conf_type conf_type_subnet; /* struct subnet, or empty */
+extern const struct conf_type conf_type_init; /* struct conf_ipalloc_init */
+
+/* Do the keys ipalloc-* fit together? */
+bool conf_ipalloc_check(const struct conf *conf, char error[CONF_ERROR_MAX]);
 
 /* Valid UTF-8 without control characters? */
 bool conf_text_check(const char *text, char cause[CONF_CAUSE_MAX]);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "weaved/child.h"
+#include "weaved/parent/ipam.h"
 #include "weaved/parent/parent_internal.h"
 
 void
@@ -178,4 +179,25 @@ parent_handle_kx2_cancel(void *arg, struct imsg *imsg)
 	(void)arg;
 	memcpy(&message, imsg->data, sizeof(message));
 	keys_cancel(parent.keys, message.handle);
+}
+
+void
+parent_handle_ipam_save(void *arg, struct imsg *imsg)
+{
+	ipam_handle_save(arg, imsg);
+}
+
+void
+parent_handle_ipam_save_end(void *arg, struct imsg *imsg)
+{
+	(void)imsg;
+	ipam_handle_save_end(arg, parent.state);
+}
+
+void
+parent_handle_ipam_damaged(void *arg, struct imsg *imsg)
+{
+	(void)arg;
+	(void)imsg;
+	ipam_handle_damaged(parent.conf, parent.state);
 }

@@ -12,6 +12,7 @@
 #include "weaved/child.h"
 #include "weaved/parent/detach.h"
 #include "weaved/parent/output.h"
+#include "weaved/parent/ipam.h"
 #include "weaved/parent/parent_internal.h"
 
 #define STOP_MS 700 /* children that live longer are killed */
@@ -32,6 +33,9 @@ static const struct dispatch_entry engine_table[] = {
     DISPATCH(IMSG_KX2_START, struct imsg_kx2_start, parent_handle_kx2_start),
     DISPATCH(IMSG_KX2_FINISH, struct imsg_kx2_finish, parent_handle_kx2_finish),
     DISPATCH(IMSG_KX2_CANCEL, struct imsg_kx2_cancel, parent_handle_kx2_cancel),
+    {IMSG_IPAM_SAVE, 1, IMSG_DATA_MAX, false, parent_handle_ipam_save},
+    DISPATCH_EMPTY(IMSG_IPAM_SAVE_END, parent_handle_ipam_save_end),
+    DISPATCH_EMPTY(IMSG_IPAM_DAMAGED, parent_handle_ipam_damaged),
 };
 
 static const struct dispatch_entry control_table[] = {
@@ -239,6 +243,7 @@ parent_start_engine(struct spawn *engine)
 		&parent.fds, parent.conf, parent.name, error) == -1)
 		log_error("%s", error);
 	parent_send_conf();
+	ipam_start_engine(engine, parent.conf, parent.state);
 	spawn_send(engine, IMSG_SOCKETS_DF, 0, dup(parent.fds.df), NULL, 0);
 	spawn_send(engine, IMSG_SOCKETS_NODF, 0, dup(parent.fds.nodf), NULL, 0);
 	spawn_send(engine, IMSG_SOCKETS_TAP, 0, dup(parent.fds.tap), NULL, 0);

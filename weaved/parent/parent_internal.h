@@ -61,6 +61,9 @@ void parent_handle_neighbour(void *arg, struct imsg *imsg);
 void parent_handle_kx2_start(void *arg, struct imsg *imsg);
 void parent_handle_kx2_finish(void *arg, struct imsg *imsg);
 void parent_handle_kx2_cancel(void *arg, struct imsg *imsg);
+void parent_handle_ipam_save(void *arg, struct imsg *imsg);
+void parent_handle_ipam_save_end(void *arg, struct imsg *imsg);
+void parent_handle_ipam_damaged(void *arg, struct imsg *imsg);
 
 /* control_requests.c */
 void parent_handle_connect(void *arg, struct imsg *imsg);

@@ -15,6 +15,8 @@
 #define STATE_NAME "name"
 #define STATE_TARGETS "targets"
 #define STATE_LOCK "lock"
+#define STATE_IPAM "ipam"
+#define STATE_IPAM_ASIDE "ipam.damaged"
 
 struct state {
 	int dir;
@@ -200,4 +202,48 @@ state_save_targets(
 	result = state_replace(state, STATE_TARGETS, bytes, len);
 	free(bytes);
 	return result;
+}
+
+uint8_t *
+state_load_ipam(const struct state *state, size_t max, size_t *len)
+{
+	FILE *file = state_read(state, STATE_IPAM);
+	uint8_t *data = NULL;
+	struct stat st;
+	int error = 0;
+
+	if (file == NULL)
+		return NULL;
+	if (fstat(fileno(file), &st) == -1)
+		error = errno;
+	else if (st.st_size < 0 || (uintmax_t)st.st_size > max)
+		error = EFBIG;
+	else if ((data = malloc((size_t)st.st_size + 1)) == NULL)
+		error = ENOMEM;
+	else {
+		*len = fread(data, 1, (size_t)st.st_size, file);
+		if (ferror(file))
+			error = errno;
+	}
+	fclose(file);
+	if (error == 0)
+		return data;
+	free(data);
+	errno = error;
+	return NULL;
+}
+
+int
+state_save_ipam(const struct state *state, const uint8_t *data, size_t len)
+{
+	return state_replace(state, STATE_IPAM, (const char *)data, len);
+}
+
+int
+state_set_ipam_aside(const struct state *state)
+{
+	if (renameat(state->dir, STATE_IPAM, state->dir, STATE_IPAM_ASIDE) ==
+	    -1)
+		return -1;
+	return fsync(state->dir);
 }

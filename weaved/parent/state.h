@@ -1,6 +1,6 @@
 /*
- * The state directory: its lock, the peer's name, and the direct peers that
- * the operator added while running. Files are replaced atomically.
+ * The state directory: its lock, the peer's name, the direct peers that
+ * the operator added while running, and what IPAM keeps. Files are replaced atomically.
  */
 #ifndef PARENT_STATE_H
 #define PARENT_STATE_H
@@ -29,5 +29,15 @@ size_t state_load_targets(const struct state *state, char ***targets);
 /* 0, or -1 with errno. */
 int state_save_targets(
     const struct state *state, const char *const *targets, size_t n);
+
+/*
+ * What IPAM keeps, whose bytes are not looked into. To be freed; NULL with
+ * errno ENOENT: none, EFBIG: more than max, or else.
+ */
+uint8_t *state_load_ipam(const struct state *state, size_t max, size_t *len);
+/* 0 when it is on disk, or -1 with errno: then the old file is still there. */
+int state_save_ipam(const struct state *state, const uint8_t *data, size_t len);
+/* Renames it to ipam.damaged. */
+int state_set_ipam_aside(const struct state *state);
 
 #endif

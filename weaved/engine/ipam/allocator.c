@@ -75,7 +75,6 @@ ipam_new(const struct ipam_conf *conf, const struct ipam_ops *ops, void *arg,
 	}
 	if (!ipam_has_ring(ipam) && conf->init == IPAM_INIT_SEED)
 		create_ring(ipam, conf->seeds, conf->nseeds, now);
-	ipam_settle(ipam, now);
 	return ipam;
 }
 

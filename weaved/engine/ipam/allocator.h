@@ -79,6 +79,7 @@ struct ipam_ops {
 /*
  * stored: what ops->save once got, len 0: nothing. NULL without memory.
  * damaged: NULL, or why stored could not be read and nothing of it is used.
+ * Calls no op that does something before the first ipam_tick().
  */
 struct ipam *ipam_new(const struct ipam_conf *conf, const struct ipam_ops *ops,
     void *arg, const uint8_t *stored, size_t len, const char **damaged,
@@ -124,6 +125,7 @@ void ipam_rmpeer(
 void ipam_reset(struct ipam *ipam, uint32_t request, uint64_t now);
 /* Whoever asked is gone. An address not answered yet is free again. */
 void ipam_cancel(struct ipam *ipam, uint32_t request, uint64_t now);
+void ipam_cancel_all(struct ipam *ipam, uint64_t now);
 
 /* Rows for the control protocol: CTL_SHOW_STATUS, _IPAM, _RING, _ADDRESSES,
  * _COUNTERS. */

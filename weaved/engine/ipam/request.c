@@ -213,6 +213,20 @@ ipam_cancel(struct ipam *ipam, uint32_t id, uint64_t now)
 	ipam_settle(ipam, now);
 }
 
+void
+ipam_cancel_all(struct ipam *ipam, uint64_t now)
+{
+	struct request *request;
+
+	while ((request = TAILQ_FIRST(&ipam->waiting)) != NULL)
+		request_free(ipam, &ipam->waiting, request);
+	while ((request = TAILQ_FIRST(&ipam->decided)) != NULL) {
+		take_back(ipam, request);
+		request_free(ipam, &ipam->decided, request);
+	}
+	ipam_settle(ipam, now);
+}
+
 uint64_t
 requests_tick(struct ipam *ipam, uint64_t now)
 {
