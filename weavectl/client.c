@@ -277,6 +277,12 @@ client_ask(struct client_link *link, uint32_t type, const void *data,
 }
 
 void
+client_set_timeout(struct client_link *link, int timeout_ms)
+{
+	link->timeout = timeout_ms;
+}
+
+void
 client_close(struct client_link *link)
 {
 	imsgbuf_free(link->buf);

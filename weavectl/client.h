@@ -12,8 +12,10 @@ struct client_link;
 /* Connects and says hello. NULL: error is one line that says why. */
 struct client_link *client_open(
     const char *path, int timeout_ms, char error[CLIENT_ERROR_MAX]);
+/* Of the requests that follow. */
+void client_set_timeout(struct client_link *link, int timeout_ms);
 /*
- * Sends a request (CTL_SHOW ... CTL_LOG_LEVEL) and waits for its end; rows go
+ * Sends a request (any of enum ctl_type but CTL_HELLO) and waits for its end; rows go
  * to report, which may be NULL if none are to come. -1: error says why.
  */
 int client_ask(struct client_link *link, uint32_t type, const void *data,

@@ -7,6 +7,7 @@
 
 #include "common/log.h"
 #include "weavectl/client.h"
+#include "weavectl/ip.h"
 #include "weavectl/parse.h"
 
 enum {
@@ -18,10 +19,15 @@ enum {
 static void usage(FILE *);
 static void complain(const char *, ...) __attribute__((format(printf, 1, 2)));
 static const char *socket_path(const char *);
-static int run(
-    const struct command *, char *const *, const struct output *, const char *);
-static int show(
-    struct client_link *, const struct command *, const struct output *);
+static int run(const struct command *, char *const *, const struct output *,
+    const char *, int);
+static int show(struct client_link *, const struct command *, char *const *,
+    const struct output *);
+static int act_ip(
+    struct client_link *, const struct command *, char *const *, int, bool);
+static int act_addresses(
+    struct client_link *, uint32_t, const void *, size_t, bool);
+static bool parse_seconds(const char *, int *);
 static int act(struct client_link *, uint32_t, const void *, size_t);
 static int act_targets(struct client_link *, uint32_t, char *const *);
 static bool parse_log_level(const char *, struct ctl_log_level *);
@@ -39,7 +45,7 @@ usage(FILE *out)
 	const struct command *command;
 
 	fprintf(out,
-	    "usage: weavectl [-hjV] [-s socket] command\n"
+	    "usage: weavectl [-hjV] [-s socket] [-w seconds] command\n"
 	    "commands:\n");
 	for (size_t i = 0; (command = parse_table(i)) != NULL; i++)
 		fprintf(out, "\t%s%s%s\n", command->words,
@@ -73,7 +79,7 @@ socket_path(const char *option)
 
 static int
 show(struct client_link *link, const struct command *command,
-    const struct output *output)
+    char *const *arguments, const struct output *output)
 {
 	const struct ctl_show request = {.parts = command->parts};
 	struct report report = {.now = time(NULL)};
@@ -87,6 +93,8 @@ show(struct client_link *link, const struct command *command,
 		complain("weaved did not send its status");
 	else {
 		report_sort(&report);
+		if (arguments[0] != NULL)
+			report_keep_addresses(&report, arguments[0]);
 		output->print[command->view](&report, stdout);
 		if (fflush(stdout) == 0 && !ferror(stdout))
 			result = EXIT_DONE;
@@ -128,6 +136,77 @@ act_targets(struct client_link *link, uint32_t request, char *const *peers)
 	return result;
 }
 
+/* Of rmpeer and others that answer with one row. */
+static int
+act_addresses(struct client_link *link, uint32_t request, const void *data,
+    size_t len, bool json)
+{
+	struct report report = {0};
+	char error[CLIENT_ERROR_MAX];
+	const struct ctl_ip_answer *row;
+	int result = EXIT_FAILED;
+	size_t n;
+
+	if (client_ask(link, request, data, len, &report, error) == -1)
+		complain("%s", error);
+	else {
+		row = REPORT_ROWS(&report, CTL_IP_ANSWER, ctl_ip_answer, &n);
+		if (n > 0)
+			ip_print(request, row, json, stdout);
+		if (fflush(stdout) == 0 && !ferror(stdout))
+			result = EXIT_DONE;
+		else
+			complain("cannot write the output");
+	}
+	report_free(&report);
+	return result;
+}
+
+/* The client waits a little longer than the daemon, for its reason. */
+static int
+act_ip(struct client_link *link, const struct command *command,
+    char *const *arguments, int seconds, bool json)
+{
+	char error[CLIENT_ERROR_MAX];
+	struct ctl_target target = {0};
+	struct ctl_ip ip;
+	int result = EXIT_DONE;
+
+	client_set_timeout(link, seconds * 1000 + CLIENT_TIMEOUT_MS);
+	if (command->request == CTL_RESET) {
+		client_set_timeout(link, IP_RESET_SECONDS * 1000);
+		return act_addresses(link, CTL_RESET, NULL, 0, json);
+	}
+	for (; command->request == CTL_RMPEER && *arguments != NULL;
+	     arguments++) {
+		strlcpy(target.address, *arguments, sizeof(target.address));
+		if (act_addresses(link, CTL_RMPEER, &target, sizeof(target),
+			json) != EXIT_DONE)
+			result = EXIT_FAILED;
+	}
+	if (command->request == CTL_RMPEER)
+		return result;
+	if (!ip_parse(
+		command->request, arguments, (unsigned)seconds, &ip, error)) {
+		complain("%s: %s", command->words, error);
+		return EXIT_USAGE;
+	}
+	return act_addresses(link, command->request, &ip, sizeof(ip), json);
+}
+
+/* False, with a complaint, if it is no time to wait. */
+static bool
+parse_seconds(const char *text, int *seconds)
+{
+	const char *error;
+
+	*seconds = (int)strtonum(text, 1, CTL_IP_WAIT_MAX / 1000, &error);
+	if (error != NULL)
+		complain("-w %.32s: seconds from 1 to %d", text,
+		    CTL_IP_WAIT_MAX / 1000);
+	return error == NULL;
+}
+
 /* False, with a complaint, if the level is none. */
 static bool
 parse_log_level(const char *text, struct ctl_log_level *message)
@@ -146,7 +225,7 @@ parse_log_level(const char *text, struct ctl_log_level *message)
 
 static int
 run(const struct command *command, char *const *arguments,
-    const struct output *output, const char *path)
+    const struct output *output, const char *path, int seconds)
 {
 	struct ctl_log_level level = {0};
 	struct client_link *link;
@@ -162,11 +241,19 @@ run(const struct command *command, char *const *arguments,
 	}
 	switch (command->request) {
 	case CTL_SHOW:
-		result = show(link, command, output);
+		result = show(link, command, arguments, output);
 		break;
 	case CTL_CONNECT:
 	case CTL_FORGET:
 		result = act_targets(link, command->request, arguments);
+		break;
+	case CTL_IP_ALLOCATE:
+	case CTL_IP_CLAIM:
+	case CTL_IP_RELEASE:
+	case CTL_RMPEER:
+	case CTL_RESET:
+		result = act_ip(
+		    link, command, arguments, seconds, output == &output_json);
 		break;
 	case CTL_LOG_LEVEL:
 		result = act(link, CTL_LOG_LEVEL, &level, sizeof(level));
@@ -186,10 +273,10 @@ main(int argc, char *argv[])
 	char error[PARSE_ERROR_MAX];
 	const char *path = NULL;
 	char *const *arguments;
-	int c;
+	int c, seconds = IP_SECONDS;
 
-	while (
-	    (c = getopt_long(argc, argv, "+hjs:V", long_options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "+hjs:Vw:", long_options, NULL)) !=
+	    -1) {
 		switch (c) {
 		case 'h':
 			usage(stdout);
@@ -199,6 +286,10 @@ main(int argc, char *argv[])
 			break;
 		case 's':
 			path = optarg;
+			break;
+		case 'w':
+			if (!parse_seconds(optarg, &seconds))
+				return EXIT_USAGE;
 			break;
 		case 'V':
 			printf("weavectl %s\n", VERSION);
@@ -214,5 +305,5 @@ main(int argc, char *argv[])
 		usage(stderr);
 		return EXIT_USAGE;
 	}
-	return run(command, arguments, output, socket_path(path));
+	return run(command, arguments, output, socket_path(path), seconds);
 }

@@ -15,6 +15,16 @@ static void json_connections(const struct report *, FILE *);
 static void json_peers(const struct report *, FILE *);
 static void json_targets(const struct report *, FILE *);
 static void json_report(const struct report *, FILE *);
+static void json_add_ipam(json_t *, const struct report *);
+static void json_add_ring(json_t *, const struct report *);
+static void json_ipam(const struct report *, FILE *);
+static void json_addresses(const struct report *, FILE *);
+static json_t *json_ipam_object(const struct report *);
+static json_t *json_ipam_peer(const struct report *, const void *);
+static json_t *json_ipam_conflict(const struct report *, const void *);
+static json_t *json_ring_entry(const struct report *, const void *);
+static json_t *json_address(const struct report *, const void *);
+static const char *json_ipam_nickname(const struct report *, uint64_t);
 static json_t *json_router(const struct report *);
 static json_t *json_list(const struct report *, uint32_t, size_t,
     json_t *(*)(const struct report *, const void *));
@@ -39,6 +49,8 @@ const struct output output_json = {{
     [OUTPUT_PEERS] = json_peers,
     [OUTPUT_TARGETS] = json_targets,
     [OUTPUT_REPORT] = json_report,
+    [OUTPUT_IPAM] = json_ipam,
+    [OUTPUT_ADDRESSES] = json_addresses,
 }};
 
 static json_t *
@@ -351,7 +363,7 @@ static void
 json_status(const struct report *report, FILE *out)
 {
 	const struct ctl_status *status = &report->status;
-	json_t *counts = json_object(), *router = json_router(report);
+	json_t *counts = json_object(), *router = json_router(report), *root;
 
 	for (uint32_t i = 0; i < CTL_STATE_MAX; i++)
 		json_object_set_new(
@@ -364,13 +376,13 @@ json_status(const struct report *report, FILE *out)
 	    json_pack("{s:o, s:o}", "established",
 		json_number(status->peer_established), "pending",
 		json_number(status->peer_pending)));
-	json_print(
-	    json_pack("{s:o, s:o, s:o, s:o}", "Version",
-		json_text(status->version), "Warning",
-		json_text(status->warning), "Router", router, "Processes",
-		json_list(report, CTL_PROCESS, sizeof(struct ctl_process),
-		    json_process)),
-	    out);
+	root = json_pack("{s:o, s:o, s:o, s:o}", "Version",
+	    json_text(status->version), "Warning", json_text(status->warning),
+	    "Router", router, "Processes",
+	    json_list(
+		report, CTL_PROCESS, sizeof(struct ctl_process), json_process));
+	json_add_ipam(root, report);
+	json_print(root, out);
 }
 
 static void
@@ -398,7 +410,7 @@ json_targets(const struct report *report, FILE *out)
 static void
 json_report(const struct report *report, FILE *out)
 {
-	json_t *router = json_router(report);
+	json_t *router = json_router(report), *root;
 	const struct {
 		const char *key;
 		json_t *value;
@@ -421,12 +433,153 @@ json_report(const struct report *report, FILE *out)
 
 	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
 		json_object_set_new(router, lists[i].key, lists[i].value);
-	json_print(json_pack("{s:o, s:o, s:o, s:o, s:o}", "Version",
-		       json_text(report->status.version), "Warning",
-		       json_text(report->status.warning), "Router", router,
-		       "Processes",
-		       json_list(report, CTL_PROCESS,
-			   sizeof(struct ctl_process), json_process),
-		       "Counters", json_counters(report)),
+	root = json_pack("{s:o, s:o, s:o, s:o, s:o}", "Version",
+	    json_text(report->status.version), "Warning",
+	    json_text(report->status.warning), "Router", router, "Processes",
+	    json_list(
+		report, CTL_PROCESS, sizeof(struct ctl_process), json_process),
+	    "Counters", json_counters(report));
+	json_add_ipam(root, report);
+	json_add_ring(json_object_get(root, "IPAM"), report);
+	json_print(root, out);
+}
+
+static json_t *
+json_ipam_peer(const struct report *report, const void *data)
+{
+	const struct ctl_ipam_peer *row = data;
+
+	(void)report;
+	return json_pack("{s:o, s:o, s:o, s:b, s:b}", "Name",
+	    json_name(row->peer), "NickName", json_text(row->nickname), "IPs",
+	    json_number(row->addresses), "Self", row->self, "IsKnownPeer",
+	    row->reachable);
+}
+
+static json_t *
+json_ipam_conflict(const struct report *report, const void *data)
+{
+	const struct ctl_ipam_conflict *row = data;
+
+	return json_pack("{s:o, s:o, s:o, s:o, s:o}", "Peer",
+	    row->peer == 0 ? json_null() : json_name(row->peer), "Text",
+	    json_text(row->text), "Count", json_number(row->count), "First",
+	    json_moment(report->now - (time_t)row->first), "Last",
+	    json_moment(report->now - (time_t)row->last));
+}
+
+static json_t *
+json_ring_entry(const struct report *report, const void *data)
+{
+	const struct ctl_ring_entry *row = data;
+	const struct ctl_ipam_peer *peers;
+	char token[IPV4_STRLEN];
+	bool known = false;
+	size_t n;
+
+	peers = REPORT_ROWS(report, CTL_IPAM_PEER, ctl_ipam_peer, &n);
+	for (size_t i = 0; i < n; i++)
+		if (peers[i].peer == row->peer)
+			known = peers[i].reachable;
+	return json_pack("{s:s, s:o, s:o, s:s, s:b, s:o, s:o}", "Token",
+	    ipv4_format(row->token, token), "Size", json_number(row->size),
+	    "Peer", json_name(row->peer), "Nickname",
+	    json_ipam_nickname(report, row->peer), "IsKnownPeer", known,
+	    "Version", json_number(row->version), "Free",
+	    json_number(row->free));
+}
+
+static const char *
+json_ipam_nickname(const struct report *report, uint64_t peer)
+{
+	static char clean[TEXT_CLEAN_MAX];
+	const struct ctl_ipam_peer *peers;
+	size_t n;
+
+	peers = REPORT_ROWS(report, CTL_IPAM_PEER, ctl_ipam_peer, &n);
+	for (size_t i = 0; i < n; i++)
+		if (peers[i].peer == peer)
+			return text_clean(peers[i].nickname, clean);
+	return "";
+}
+
+static json_t *
+json_address(const struct report *report, const void *data)
+{
+	const struct ctl_address *row = data;
+	char subnet[SUBNET_STRLEN];
+
+	(void)report;
+	return json_pack("{s:o, s:s}", "ID", json_text(row->id), "Address",
+	    text_subnet(&(struct ctl_subnet){row->addr, row->len}, subnet));
+}
+
+/* null while IPAM is off. */
+static json_t *
+json_ipam_object(const struct report *report)
+{
+	char state[TEXT_IPAM_MAX], range[SUBNET_STRLEN], subnet[SUBNET_STRLEN];
+	const struct ctl_ipam *row;
+	size_t n;
+
+	row = REPORT_ROWS(report, CTL_IPAM, ctl_ipam, &n);
+	if (n == 0)
+		return json_null();
+	text_subnet(
+	    &(struct ctl_subnet){row->range_addr, row->range_len}, range);
+	text_subnet(
+	    &(struct ctl_subnet){row->subnet_addr, row->subnet_len}, subnet);
+	return json_pack("{s:s, s:{s:b, s:o, s:o}, s:s, s:o, s:o, s:o, s:s, "
+			 "s:o, s:o, s:o, s:o, s:o}",
+	    "Status", text_ipam(row, state), "Paxos", "Elector", row->elector,
+	    "KnownNodes", json_number(row->known), "Quorum",
+	    json_number(row->quorum), "Range", range, "RangeNumIPs",
+	    json_number(row->total), "OwnedIPs", json_number(row->owned),
+	    "ActiveIPs", json_number(row->active), "DefaultSubnet", subnet,
+	    "PendingClaims", json_number(row->pending_claims),
+	    "PendingAllocates", json_number(row->pending_allocates),
+	    "SaveError", json_text(row->save_error), "Peers",
+	    json_list(report, CTL_IPAM_PEER, sizeof(struct ctl_ipam_peer),
+		json_ipam_peer),
+	    "Conflicts",
+	    json_list(report, CTL_IPAM_CONFLICT,
+		sizeof(struct ctl_ipam_conflict), json_ipam_conflict));
+}
+
+/* Not there while IPAM is off. */
+static void
+json_add_ipam(json_t *root, const struct report *report)
+{
+	json_t *object = json_ipam_object(report);
+
+	if (!json_is_null(object))
+		json_object_set(root, "IPAM", object);
+	json_decref(object);
+}
+
+static void
+json_add_ring(json_t *ipam, const struct report *report)
+{
+	if (ipam == NULL)
+		return;
+	json_object_set_new(ipam, "Entries",
+	    json_list(report, CTL_RING_ENTRY, sizeof(struct ctl_ring_entry),
+		json_ring_entry));
+	json_object_set_new(ipam, "Addresses",
+	    json_list(
+		report, CTL_ADDRESS, sizeof(struct ctl_address), json_address));
+}
+
+static void
+json_ipam(const struct report *report, FILE *out)
+{
+	json_print(json_ipam_object(report), out);
+}
+
+static void
+json_addresses(const struct report *report, FILE *out)
+{
+	json_print(json_list(report, CTL_ADDRESS, sizeof(struct ctl_address),
+		       json_address),
 	    out);
 }

@@ -14,6 +14,9 @@ static void text_status_processes(const struct report *, FILE *);
 static void text_connections(const struct report *, FILE *);
 static void text_peers(const struct report *, FILE *);
 static void text_targets(const struct report *, FILE *);
+static void text_status_ipam(const struct report *, FILE *);
+static void text_ipam_peers(const struct report *, FILE *);
+static void text_addresses(const struct report *, FILE *);
 static void text_report(const struct report *, FILE *);
 
 const struct output output_text = {{
@@ -22,6 +25,8 @@ const struct output output_text = {{
     [OUTPUT_PEERS] = text_peers,
     [OUTPUT_TARGETS] = text_targets,
     [OUTPUT_REPORT] = text_report,
+    [OUTPUT_IPAM] = text_ipam_peers,
+    [OUTPUT_ADDRESSES] = text_addresses,
 }};
 
 /* Labels end before the colon at the same column. */
@@ -72,7 +77,82 @@ text_status(const struct report *report, FILE *out)
 	if (status->warning[0] != '\0')
 		text_line(
 		    out, "Warning", "%s", text_clean(status->warning, clean));
+	text_status_ipam(report, out);
 	text_status_processes(report, out);
+}
+
+static void
+text_status_ipam(const struct report *report, FILE *out)
+{
+	char state[TEXT_IPAM_MAX], subnet[SUBNET_STRLEN], clean[TEXT_CLEAN_MAX];
+	const struct ctl_ipam *row;
+	size_t n;
+
+	row = REPORT_ROWS(report, CTL_IPAM, ctl_ipam, &n);
+	if (n == 0)
+		return;
+	fputc('\n', out);
+	text_line(out, "Service", "ipam");
+	text_line(out, "Status", "%s", text_ipam(row, state));
+	text_line(out, "Range", "%s",
+	    text_subnet(
+		&(struct ctl_subnet){row->range_addr, row->range_len}, subnet));
+	text_line(out, "DefaultSubnet", "%s",
+	    text_subnet(&(struct ctl_subnet){row->subnet_addr, row->subnet_len},
+		subnet));
+	if (row->save_error[0] != '\0')
+		text_line(out, "Warning", "the state is not on disk: %s",
+		    text_clean(row->save_error, clean));
+}
+
+/* The shape of Weave, and below it what contradicts. */
+static void
+text_ipam_peers(const struct report *report, FILE *out)
+{
+	char peer[TEXT_PEER_MAX], info[64], clean[TEXT_CLEAN_MAX];
+	const struct ctl_ipam_conflict *conflicts;
+	const struct ctl_ipam_peer *rows;
+	const struct ctl_ipam *ipam;
+	size_t n, nipam;
+
+	ipam = REPORT_ROWS(report, CTL_IPAM, ctl_ipam, &nipam);
+	rows = REPORT_ROWS(report, CTL_IPAM_PEER, ctl_ipam_peer, &n);
+	for (size_t i = 0; nipam > 0 && i < n; i++) {
+		if (rows[i].self)
+			snprintf(
+			    info, sizeof(info), " (%u active)", ipam->active);
+		else
+			strlcpy(info,
+			    rows[i].reachable ? "" : " - unreachable!",
+			    sizeof(info));
+		fprintf(out, "%-37s %8u IPs (%04.1f%% of total)%s\n",
+		    text_peer(rows[i].peer, rows[i].nickname, peer),
+		    rows[i].addresses,
+		    rows[i].addresses * 100.0 /
+			(ipam->total == 0 ? 1 : ipam->total),
+		    info);
+	}
+	conflicts =
+	    REPORT_ROWS(report, CTL_IPAM_CONFLICT, ctl_ipam_conflict, &n);
+	for (size_t i = 0; i < n; i++)
+		fprintf(out, "conflict: %s (%u times, last %us ago)\n",
+		    text_clean(conflicts[i].text, clean), conflicts[i].count,
+		    conflicts[i].last);
+}
+
+static void
+text_addresses(const struct report *report, FILE *out)
+{
+	const struct ctl_address *rows;
+	char subnet[SUBNET_STRLEN], clean[TEXT_CLEAN_MAX];
+	size_t n;
+
+	rows = REPORT_ROWS(report, CTL_ADDRESS, ctl_address, &n);
+	for (size_t i = 0; i < n; i++)
+		fprintf(out, "%-18s %s\n",
+		    text_subnet(&(struct ctl_subnet){rows[i].addr, rows[i].len},
+			subnet),
+		    text_clean(rows[i].id, clean));
 }
 
 static void

@@ -7,6 +7,7 @@
 
 #define WORDS_MAX 2
 
+static void count_arguments(const char *, size_t *, size_t *);
 static const char *word_at(const char *, size_t, size_t *);
 static size_t command_match(const struct command *, char *const *, bool);
 static const struct command *parse_find(char *const *, size_t *, bool *);
@@ -26,11 +27,18 @@ static const struct command commands[] = {
 	OUTPUT_CONNECTIONS),
     SHOW("status peers", CTL_SHOW_PEERS, OUTPUT_PEERS),
     SHOW("status targets", CTL_SHOW_TARGETS, OUTPUT_TARGETS),
+    SHOW("status ipam", CTL_SHOW_IPAM, OUTPUT_IPAM),
     SHOW("report", CTL_SHOW_ALL, OUTPUT_REPORT),
     ACT("connect", "PEER...", CTL_CONNECT),
     ACT("forget", "PEER...", CTL_FORGET),
     ACT("reload", NULL, CTL_RELOAD),
     ACT("log", "LEVEL", CTL_LOG_LEVEL),
+    ACT("ip allocate", "ID [SUBNET]", CTL_IP_ALLOCATE),
+    ACT("ip claim", "ID ADDRESS/LENGTH", CTL_IP_CLAIM),
+    ACT("ip release", "ID [ADDRESS]", CTL_IP_RELEASE),
+    {"ip list", "[ID]", CTL_SHOW, CTL_SHOW_ADDRESSES, OUTPUT_ADDRESSES},
+    ACT("rmpeer", "PEER...", CTL_RMPEER),
+    ACT("reset", NULL, CTL_RESET),
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -96,13 +104,31 @@ parse_find(char *const *args, size_t *words, bool *ambiguous)
 	return found;
 }
 
+/* Words, in brackets if they may be missing, with dots if there may be more. */
+static void
+count_arguments(const char *argument, size_t *least, size_t *most)
+{
+	const char *word;
+	size_t len;
+
+	*least = *most = 0;
+	if (argument == NULL)
+		return;
+	while ((word = word_at(argument, *most, &len)) != NULL) {
+		*least += word[0] != '[';
+		++*most;
+	}
+	if (strstr(argument, "...") != NULL)
+		*most = SIZE_MAX;
+}
+
 const struct command *
 parse_command(
     char *const *args, char *const **rest, char error[PARSE_ERROR_MAX])
 {
 	const struct command *command;
 	bool ambiguous;
-	size_t words, n = 0;
+	size_t words, n = 0, least, most;
 
 	if (args[0] == NULL) {
 		snprintf(error, PARSE_ERROR_MAX, "no command given");
@@ -117,18 +143,19 @@ parse_command(
 	*rest = args + words;
 	while ((*rest)[n] != NULL)
 		n++;
+	count_arguments(command->argument, &least, &most);
 	if (command->argument == NULL && n > 0)
 		snprintf(error, PARSE_ERROR_MAX,
 		    "%s: unexpected argument: "
 		    "%.100s",
 		    command->words, (*rest)[0]);
-	else if (command->argument != NULL && n == 0)
+	else if (n < least)
 		snprintf(error, PARSE_ERROR_MAX, "%s: %s is missing",
 		    command->words, command->argument);
-	else if (command->argument != NULL && n > 1 &&
-	    strstr(command->argument, "...") == NULL)
-		snprintf(error, PARSE_ERROR_MAX, "%s: one %s only",
-		    command->words, command->argument);
+	else if (n > most)
+		snprintf(error, PARSE_ERROR_MAX, "%s: %s%s only",
+		    command->words, most == 1 && least == 1 ? "one " : "",
+		    command->argument);
 	else
 		return command;
 	return NULL;

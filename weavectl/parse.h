@@ -11,7 +11,8 @@
 
 struct command {
 	const char *words; /* "status connections" */
-	const char *argument; /* "PEER...", "LEVEL", NULL: none */
+	/* "PEER...", "LEVEL", "ID [SUBNET]", NULL: none */
+	const char *argument;
 	uint32_t request; /* enum ctl_type */
 	uint32_t parts; /* of CTL_SHOW */
 	enum output_view view; /* how rows are printed */

@@ -4,6 +4,7 @@
 #include "weavectl/report.h"
 
 static bool rows_add(struct rows *, const void *, size_t);
+static int compare_addresses(const void *, const void *);
 static int compare_connections(const void *, const void *);
 static int compare_routes(const void *, const void *);
 static int compare_macs(const void *, const void *);
@@ -113,6 +114,14 @@ compare_counters(const void *left, const void *right)
 	return strcmp(a->name, b->name);
 }
 
+static int
+compare_addresses(const void *left, const void *right)
+{
+	const struct ctl_address *a = left, *b = right;
+
+	return compare_numbers(a->addr, b->addr);
+}
+
 void
 report_sort(struct report *report)
 {
@@ -125,6 +134,7 @@ report_sort(struct report *report)
 		compare_connections},
 	    {CTL_ROUTE, sizeof(struct ctl_route), compare_routes},
 	    {CTL_MAC, sizeof(struct ctl_mac), compare_macs},
+	    {CTL_ADDRESS, sizeof(struct ctl_address), compare_addresses},
 	    {CTL_COUNTER, sizeof(struct ctl_counter), compare_counters},
 	};
 
@@ -135,6 +145,19 @@ report_sort(struct report *report)
 			qsort(rows->data, rows->count, sorts[i].size,
 			    sorts[i].compare);
 	}
+}
+
+void
+report_keep_addresses(struct report *report, const char *id)
+{
+	struct rows *rows = &report->rows[CTL_ADDRESS];
+	struct ctl_address *list = rows->data;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < rows->count; i++)
+		if (strcmp(list[i].id, id) == 0)
+			list[kept++] = list[i];
+	rows->count = kept;
 }
 
 void

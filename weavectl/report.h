@@ -39,6 +39,8 @@ void report_sort(struct report *report);
 /* The connections that the i-th peer reported. */
 const struct ctl_peer_connection *report_peer_connections(
     const struct report *report, size_t peer, size_t *count);
+/* Drops the addresses of other owners. */
+void report_keep_addresses(struct report *report, const char *id);
 void report_free(struct report *report);
 
 #define REPORT_ROWS(report, type, structure, count) \

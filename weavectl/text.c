@@ -182,3 +182,29 @@ text_info(const struct ctl_connection *row, bool encryption, bool attributes,
 	text_append_times(buf, row, now);
 	return buf;
 }
+
+const char *
+text_ipam(const struct ctl_ipam *row, char buf[TEXT_IPAM_MAX])
+{
+	static const char *const states[CTL_IPAM_STATE_MAX] = {
+	    [CTL_IPAM_IDLE] = "idle",
+	    [CTL_IPAM_PRIMING] = "priming",
+	    [CTL_IPAM_READY] = "ready",
+	    [CTL_IPAM_WAITING] = "waiting for IP(s) to become available",
+	    [CTL_IPAM_UNREACHABLE] =
+		"all IP ranges owned by unreachable peers - use 'rmpeer' if "
+		"they are dead",
+	    [CTL_IPAM_LEFT] = "all addresses given away by reset",
+	};
+
+	if (row->state == CTL_IPAM_ELECTING)
+		snprintf(buf, TEXT_IPAM_MAX,
+		    "awaiting consensus (quorum: %u, known: %u)", row->quorum,
+		    row->known);
+	else
+		strlcpy(buf,
+		    row->state < CTL_IPAM_STATE_MAX ? states[row->state]
+						    : "unknown",
+		    TEXT_IPAM_MAX);
+	return buf;
+}

@@ -35,6 +35,9 @@ const char *text_state(uint32_t state);
  */
 const char *text_info(const struct ctl_connection *row, bool encryption,
     bool attributes, time_t now, char buf[TEXT_INFO_MAX]);
+/* The value of "Status" in the block of IPAM; returns buf. */
+#define TEXT_IPAM_MAX 128
+const char *text_ipam(const struct ctl_ipam *row, char buf[TEXT_IPAM_MAX]);
 const char *text_subnet(const struct ctl_subnet *row, char buf[SUBNET_STRLEN]);
 
 #endif

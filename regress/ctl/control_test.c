@@ -427,9 +427,12 @@ ATF_TC_BODY(malformed, tc)
 ATF_TC_WITHOUT_HEAD(refused);
 ATF_TC_BODY(refused, tc)
 {
-	const struct ctl_show no_part = {0}, bad_part = {0x80};
+	const struct ctl_show no_part = {0}, bad_part = {CTL_SHOW_ALL + 1};
 	const struct ctl_log_level level = {LOGLEVEL_ERROR + 1};
 	const struct ctl_target empty = {""}, bad = {"a\033b"};
+	const struct ctl_ip nobody = {.wait = 1}, spaced = {"a b", .wait = 1};
+	const struct ctl_ip longer = {"a", 1, 33, .wait = 1};
+	const struct ctl_ip never = {"a"}, nothing = {"a", .wait = 1};
 	const struct {
 		uint32_t type;
 		const void *data;
@@ -445,6 +448,16 @@ ATF_TC_BODY(refused, tc)
 	    {CTL_CONNECT, &empty, sizeof(empty), "the peer's address is empty"},
 	    {CTL_FORGET, &bad, sizeof(bad),
 		"the peer's address has bad characters"},
+	    {CTL_RMPEER, &empty, sizeof(empty), "the peer's address is empty"},
+	    {CTL_IP_ALLOCATE, &nobody, sizeof(nobody), "the id is empty"},
+	    {CTL_IP_RELEASE, &spaced, sizeof(spaced),
+		"the id has bad characters"},
+	    {CTL_IP_CLAIM, &longer, sizeof(longer),
+		"the prefix is longer than an address"},
+	    {CTL_IP_ALLOCATE, &never, sizeof(never),
+		"the time to wait is out of range"},
+	    {CTL_IP_CLAIM, &nothing, sizeof(nothing),
+		"an address with prefix is to be claimed"},
 	};
 	struct world world;
 	struct peer peer;

@@ -48,6 +48,8 @@ struct client {
 	TAILQ_HEAD(, answer) out;
 	size_t out_bytes;
 };
+_Static_assert(sizeof(struct ctl_ip) <= sizeof(struct ctl_target),
+    "requests have room for it");
 
 struct clients {
 	const struct clients_ops *ops;
@@ -70,6 +72,8 @@ struct request_kind {
 static const char *check_show(const void *);
 static const char *check_target(const void *);
 static const char *check_log_level(const void *);
+static const char *check_ip(const void *);
+static const char *check_claim(const void *);
 static const struct request_kind *request_find(uint32_t);
 static struct client *client_by_id(
     struct clients *, enum clients_server, uint32_t);
@@ -104,6 +108,16 @@ static const struct request_kind kinds[] = {
 	"reload the configuration"},
     {CTL_LOG_LEVEL, false, CLIENTS_PARENT, IMSG_SET_LOG_LEVEL, check_log_level,
 	"set the log level"},
+    {CTL_IP_ALLOCATE, false, CLIENTS_ENGINE, IMSG_IP_ALLOCATE, check_ip,
+	"allocate addresses"},
+    {CTL_IP_CLAIM, false, CLIENTS_ENGINE, IMSG_IP_CLAIM, check_claim,
+	"claim addresses"},
+    {CTL_IP_RELEASE, false, CLIENTS_ENGINE, IMSG_IP_RELEASE, check_ip,
+	"release addresses"},
+    {CTL_RMPEER, false, CLIENTS_ENGINE, IMSG_RMPEER, check_target,
+	"remove peers"},
+    {CTL_RESET, false, CLIENTS_ENGINE, IMSG_RESET, NULL,
+	"give the addresses away"},
 };
 
 static const char *
@@ -139,6 +153,35 @@ check_log_level(const void *data)
 	memcpy(&message, data, sizeof(message));
 	return message.level > LOGLEVEL_ERROR ? "there is no such log level"
 					      : NULL;
+}
+
+static const char *
+check_ip(const void *data)
+{
+	struct ctl_ip message;
+
+	memcpy(&message, data, sizeof(message));
+	if (message.id[0] == '\0')
+		return "the id is empty";
+	for (const char *id = message.id; *id != '\0'; id++)
+		if (*id <= ' ' || *id > '~')
+			return "the id has bad characters";
+	if (message.len > 32)
+		return "the prefix is longer than an address";
+	if (message.wait == 0 || message.wait > CTL_IP_WAIT_MAX)
+		return "the time to wait is out of range";
+	return NULL;
+}
+
+static const char *
+check_claim(const void *data)
+{
+	struct ctl_ip message;
+
+	memcpy(&message, data, sizeof(message));
+	if (message.addr == 0 || message.len == 0)
+		return "an address with prefix is to be claimed";
+	return check_ip(data);
 }
 
 static const struct request_kind *

@@ -169,7 +169,7 @@ control_ask(void *arg, enum clients_server server, uint32_t type, uint32_t id,
 		return true;
 	}
 	if (control.engine == NULL ||
-	    (type == IMSG_SHOW &&
+	    (type != IMSG_SHOW_CANCEL &&
 		pipe_pending(control.engine) > ENGINE_PENDING_MAX))
 		return false;
 	pipe_send(control.engine, type, id, -1, data, len);
