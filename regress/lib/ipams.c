@@ -211,6 +211,7 @@ ipams_start(struct ipams *ipams, size_t i)
 	node->ipam = ipam_new(&node->conf, &ops, node, node->disk,
 	    node->disk_len, &node->damaged, ipams->now);
 	ATF_REQUIRE(node->ipam != NULL);
+	ipam_tick(node->ipam, ipams->now);
 	/* Connections are made, with gossip down each of them. */
 	ipams_gossip(ipams, i);
 	for (size_t j = 0; j < ipams->n; j++)

@@ -15,6 +15,8 @@
 #define ANSWER_MAX 65536
 
 static bool weaver_get(struct host *, const char *, char *, size_t);
+static void weaver_ask(
+    struct host *, const char *, const char *, char *, size_t);
 
 void
 weaver_required(void)
@@ -64,9 +66,10 @@ weaver_arguments(struct host *host, const char **args, size_t max)
 	args[n] = NULL;
 }
 
-/* The whole answer, as text with its HTTP header. */
-static bool
-weaver_get(struct host *host, const char *path, char *buf, size_t size)
+/* The whole answer, as text with its HTTP header; empty: none. */
+static void
+weaver_ask(struct host *host, const char *method, const char *path, char *buf,
+    size_t size)
 {
 	struct sockaddr_in sin = {.sin_family = AF_INET,
 	    .sin_port = htons(WEAVER_HTTP_PORT),
@@ -77,19 +80,43 @@ weaver_get(struct host *host, const char *path, char *buf, size_t size)
 	ssize_t n;
 	int s;
 
+	buf[0] = '\0';
 	s = traffic_socket(host->net, host->ns, AF_INET, SOCK_STREAM, 0);
 	setsockopt(s, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
-	snprintf(request, sizeof(request), "GET %s HTTP/1.0\r\n\r\n", path);
+	snprintf(
+	    request, sizeof(request), "%s %s HTTP/1.0\r\n\r\n", method, path);
 	if (connect(s, (struct sockaddr *)&sin, sizeof(sin)) == -1 ||
 	    write(s, request, strlen(request)) == -1) {
 		close(s);
-		return false;
+		return;
 	}
 	while (len < size - 1 && (n = read(s, buf + len, size - 1 - len)) > 0)
 		len += (size_t)n;
 	buf[len] = '\0';
 	close(s);
+}
+
+static bool
+weaver_get(struct host *host, const char *path, char *buf, size_t size)
+{
+	weaver_ask(host, "GET", path, buf, size);
 	return strstr(buf, " 200 OK\r\n") != NULL;
+}
+
+bool
+weaver_http(struct host *host, const char *method, const char *path, char *buf,
+    size_t size)
+{
+	const char *body;
+	bool done;
+
+	weaver_ask(host, method, path, buf, size);
+	done = strncmp(buf, "HTTP/1.", 7) == 0 && buf[9] == '2';
+	if ((body = strstr(buf, "\r\n\r\n")) == NULL)
+		buf[0] = '\0';
+	else
+		memmove(buf, body + 4, strlen(body + 4) + 1);
+	return done;
 }
 
 bool
