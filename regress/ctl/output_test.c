@@ -21,6 +21,7 @@ static void add_status(struct report *);
 static void add_connections(struct report *);
 static void add_peers(struct report *);
 static void add_rest(struct report *);
+static void add_ipam(struct report *);
 static void report_build(struct report *);
 static char *print(
     const struct output *, enum output_view, const struct report *);
@@ -314,6 +315,59 @@ ATF_TC_BODY(json, tc)
 	report_free(&report);
 }
 
+static void
+add_ipam(struct report *report)
+{
+	const struct ctl_ipam ipam = {.state = CTL_IPAM_READY,
+	    .quorum = 2,
+	    .known = 3,
+	    .total = 1048576,
+	    .owned = 524289,
+	    .active = 3,
+	    .range_addr = UINT32_C(0x0a200000),
+	    .subnet_addr = UINT32_C(0x0a280000),
+	    .range_len = 12,
+	    .subnet_len = 16,
+	    .elector = 1,
+	    .save_error = "No space left on device"};
+	const struct ctl_ipam_peer self = {
+	    NAME1, "host1", 524289, .self = 1, .reachable = 1};
+	const struct ctl_ipam_peer other = {NAME1 + 1, "ho\033st2", 524287};
+	const struct ctl_ipam_conflict conflict = {NAME1 + 1, 60, 5, 7,
+	    .text = "10.32.0.9 is in use here by x and belongs to y"};
+	const struct ctl_ring_entry entry = {
+	    NAME1, UINT32_C(0x0a200000), 1048576, 4, 99};
+	const struct ctl_address address = {
+	    "0123456789ab", UINT32_C(0x0a200001), 12};
+
+	ADD(report, CTL_IPAM, ipam);
+	ADD(report, CTL_IPAM_PEER, self);
+	ADD(report, CTL_IPAM_PEER, other);
+	ADD(report, CTL_IPAM_CONFLICT, conflict);
+	ADD(report, CTL_RING_ENTRY, entry);
+	ADD(report, CTL_ADDRESS, address);
+}
+
+/* IPAM is on. */
+ATF_TC_WITHOUT_HEAD(ipam);
+ATF_TC_BODY(ipam, tc)
+{
+	struct report report;
+
+	setenv("TZ", "UTC", 1);
+	memset(&report, 0, sizeof(report));
+	report.now = 1795428001;
+	add_status(&report);
+	add_ipam(&report);
+	check(&output_text, OUTPUT_STATUS, &report, "ipam-status.txt");
+	check(&output_text, OUTPUT_IPAM, &report, "ipam.txt");
+	check(&output_text, OUTPUT_ADDRESSES, &report, "addresses.txt");
+	check(&output_json, OUTPUT_IPAM, &report, "ipam.json");
+	check(&output_json, OUTPUT_ADDRESSES, &report, "addresses.json");
+	check(&output_json, OUTPUT_REPORT, &report, "ipam-report.json");
+	report_free(&report);
+}
+
 /* A daemon alone, without password: nothing to count. */
 ATF_TC_WITHOUT_HEAD(alone);
 ATF_TC_BODY(alone, tc)
@@ -392,6 +446,7 @@ ATF_TP_ADD_TCS(tp)
 {
 	ATF_TP_ADD_TC(tp, text);
 	ATF_TP_ADD_TC(tp, json);
+	ATF_TP_ADD_TC(tp, ipam);
 	ATF_TP_ADD_TC(tp, alone);
 	ATF_TP_ADD_TC(tp, hostile);
 	ATF_TP_ADD_TC(tp, ages);
