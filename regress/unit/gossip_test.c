@@ -532,8 +532,120 @@ ATF_TC_BODY(half_open_flood, tc)
 	meshes_free(&net);
 }
 
+/* A channel that lives on some nodes, and what it was told. */
+struct local {
+	struct node *node;
+	unsigned gossip, broadcasts, unicasts, gone;
+	uint64_t source;
+	char last[8];
+};
+
+static struct local locals[MESHES_MAX];
+
+static const uint8_t *
+local_gossip(void *arg, size_t *len)
+{
+	struct local *local = arg;
+
+	*len = 1;
+	return (const uint8_t *)"abcd" + (local->node - net.nodes);
+}
+
+static void
+local_receive(
+    void *arg, uint64_t source, const uint8_t *data, size_t len, uint64_t now)
+{
+	struct local *local = arg;
+
+	(void)now;
+	ATF_REQUIRE_EQ(1, len);
+	local->last[0] = (char)data[0];
+	if (source == 0)
+		local->gossip++;
+	else {
+		local->source = source;
+		local->broadcasts++;
+		mesh_broadcast(local->node->mesh, source);
+	}
+}
+
+static void
+local_unicast(
+    void *arg, uint64_t source, const uint8_t *data, size_t len, uint64_t now)
+{
+	struct local *local = arg;
+
+	(void)now;
+	ATF_REQUIRE(len < sizeof(local->last));
+	memcpy(local->last, data, len);
+	local->source = source;
+	local->unicasts++;
+}
+
+static void
+local_gone(void *arg, uint64_t peer)
+{
+	(void)peer;
+	((struct local *)arg)->gone++;
+}
+
+static const struct mesh_channel local_channel = {
+    "IPallocation", local_gossip, local_receive, local_unicast, local_gone};
+
+/*
+ * a - b - c - d, where b does not have the channel: it passes gossip,
+ * broadcasts and unicasts on, c passes broadcasts on with what it knows.
+ */
+ATF_TC_WITHOUT_HEAD(local_channel);
+ATF_TC_BODY(local_channel, tc)
+{
+	unsigned before;
+
+	start(4, NULL);
+	memset(locals, 0, sizeof(locals));
+	for (size_t i = 0; i < 4; i++) {
+		locals[i].node = &net.nodes[i];
+		if (i != 1)
+			mesh_channel_open(
+			    net.nodes[i].mesh, &local_channel, &locals[i]);
+	}
+	meshes_cut(&net, 0, 2);
+	meshes_cut(&net, 0, 3);
+	meshes_cut(&net, 1, 3);
+	for (size_t i = 0; i < 3; i++)
+		node_target(&net, i, i + 1);
+	ATF_CHECK(!mesh_unicast(net.nodes[0].mesh, net.nodes[3].conf.name,
+	    (const uint8_t *)"x", 1));
+	meshes_run(&net, 5000);
+	ATF_REQUIRE(node_reaches(&net, 0, 3));
+	/* On the new connection between c and d. */
+	ATF_CHECK(locals[2].gossip > 0 && locals[3].gossip > 0);
+	before = locals[0].gossip;
+	meshes_run(&net, 40000);
+	ATF_CHECK(locals[0].gossip > before);
+	ATF_CHECK(mesh_unicast(net.nodes[0].mesh, net.nodes[3].conf.name,
+	    (const uint8_t *)"\1ar", 4));
+	meshes_run(&net, 1000);
+	ATF_CHECK_EQ(1, locals[3].unicasts);
+	ATF_CHECK_STREQ("\1ar", locals[3].last);
+	ATF_CHECK_EQ(net.nodes[0].conf.name, locals[3].source);
+	mesh_broadcast(net.nodes[0].mesh, net.nodes[0].conf.name);
+	meshes_run(&net, 1000);
+	ATF_CHECK_EQ(1, locals[2].broadcasts);
+	ATF_CHECK_EQ('a', locals[2].last[0]);
+	ATF_CHECK_EQ(1, locals[3].broadcasts);
+	ATF_CHECK_EQ('c', locals[3].last[0]);
+	ATF_CHECK_EQ(net.nodes[0].conf.name, locals[3].source);
+	ATF_CHECK_EQ(0, locals[0].broadcasts);
+	node_stop(&net, 3);
+	meshes_run(&net, 60000);
+	ATF_CHECK_EQ(1, locals[2].gone);
+	meshes_free(&net);
+}
+
 ATF_TP_ADD_TCS(tp)
 {
+	ATF_TP_ADD_TC(tp, local_channel);
 	ATF_TP_ADD_TC(tp, full_mesh);
 	ATF_TP_ADD_TC(tp, stays_up_for_an_hour);
 	ATF_TP_ADD_TC(tp, line_relays);

@@ -24,6 +24,7 @@ static void create_ring(struct ipam *, const uint64_t *, size_t, uint64_t);
 static void set_nickname(struct ipam *, uint64_t, const char *);
 static size_t find_nickname(const struct ipam *, uint64_t);
 static bool owns_entry(const struct ipam *, uint64_t);
+static int name_compare(const void *, const void *);
 static void prune_nicknames(struct ipam *);
 static void receive(
     struct ipam *, uint64_t, const struct ipam_state *, uint64_t);
@@ -223,20 +224,38 @@ owns_entry(const struct ipam *ipam, uint64_t peer)
 	return false;
 }
 
+static int
+name_compare(const void *a, const void *b)
+{
+	const uint64_t *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
 /* Those of peers that own nothing and are not there. */
 static void
 prune_nicknames(struct ipam *ipam)
 {
-	size_t kept = 0;
+	size_t kept = 0, n = ipam->ring.nentries;
+	uint64_t *owners;
+
+	if (n == 0 || (owners = calloc(n, sizeof(*owners))) == NULL)
+		return;
+	for (size_t i = 0; i < n; i++)
+		owners[i] = ipam->ring.entries[i].peer;
+	qsort(owners, n, sizeof(*owners), name_compare);
 
 	for (size_t i = 0; i < ipam->nnicknames; i++) {
 		uint64_t peer = ipam->nicknames[i].peer;
 
 		if (peer == ipam->conf.name ||
-		    ipam->ops->known(ipam->arg, peer) || owns_entry(ipam, peer))
+		    ipam->ops->known(ipam->arg, peer) ||
+		    bsearch(&peer, owners, n, sizeof(peer), name_compare) !=
+			NULL)
 			ipam->nicknames[kept++] = ipam->nicknames[i];
 	}
 	ipam->nnicknames = kept;
+	free(owners);
 }
 
 void
@@ -534,7 +553,7 @@ ipam_receive(struct ipam *ipam, uint64_t source, const uint8_t *data,
 	receive(ipam, source, &state, now);
 	ipam_state_free(&state);
 	/* Passed on is what we know, not what came (4.2). */
-	if (source != PEERNAME_UNKNOWN)
+	if (source != PEERNAME_UNKNOWN && source != ipam->conf.name)
 		ipam_announce(ipam, source, true);
 	ipam_settle(ipam, now);
 }
