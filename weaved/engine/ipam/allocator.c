@@ -4,6 +4,7 @@
 
 #include <vis.h>
 
+#include "common/sort.h"
 #include "weaved/engine/ipam/allocator_internal.h"
 #include "weaved/engine/ipam/array.h"
 #include "weaved/engine/ipam/store.h"
@@ -243,7 +244,7 @@ prune_nicknames(struct ipam *ipam)
 		return;
 	for (size_t i = 0; i < n; i++)
 		owners[i] = ipam->ring.entries[i].peer;
-	qsort(owners, n, sizeof(*owners), name_compare);
+	sort_array(owners, n, sizeof(*owners), name_compare);
 
 	for (size_t i = 0; i < ipam->nnicknames; i++) {
 		uint64_t peer = ipam->nicknames[i].peer;

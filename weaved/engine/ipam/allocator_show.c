@@ -7,6 +7,7 @@
 
 #include <vis.h>
 
+#include "common/sort.h"
 #include "weaved/engine/ipam/allocator_internal.h"
 
 /* Addresses per owner, made for one answer. */
@@ -60,7 +61,7 @@ shares(const struct ipam *ipam, size_t *n)
 		list[i].peer = ring->entries[i].peer;
 		list[i].addresses = ring_entry_size(ring, i);
 	}
-	qsort(list, ring->nentries, sizeof(*list), share_compare);
+	sort_array(list, ring->nentries, sizeof(*list), share_compare);
 	for (size_t i = 0; i < ring->nentries; i++) {
 		if (kept > 0 && list[kept - 1].peer == list[i].peer)
 			list[kept - 1].addresses += list[i].addresses;

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/sort.h"
 #include "weaved/engine/ipam/allocator_internal.h"
 
 /* An owner that may have space, in the order in which they are asked. */
@@ -407,7 +408,7 @@ list_candidates(
 		    (ipam->ops->random(ipam->arg, UINT32_MAX - 1) + 1);
 	}
 	if (n > 1)
-		qsort(list, n, sizeof(*list), candidate_compare);
+		sort_array(list, n, sizeof(*list), candidate_compare);
 	return n;
 }
 
