@@ -2,7 +2,8 @@
 # build/, sanitized ones (SANITIZE=address,undefined) below build/sanitize. V=1
 # shows the commands.
 #
-# all (default) install uninstall clean   check demo soak fuzz lint   deps
+# all (default) install uninstall clean   check demo soak fuzz lint bench
+# bench-readme deps
 
 VERSION	= 0.1.0
 BUILD	?= build
@@ -33,10 +34,14 @@ DEPS_CHECK = $(DEPS_DEMO) atf-sh ethtool kyua libatf-dev mandoc nftables \
 	  systemd
 DEPS_LINT = $(DEPS) binutils clang-format clang-tidy mandoc shellcheck
 DEPS_FUZZ = $(DEPS) clang libclang-rt-14-dev
+DEPS_BENCH = $(DEPS) iproute2 iputils-ping procps iperf3 ethtool jq \
+	  gnuplot-nox wireguard-go wireguard-tools nebula tinc fastd openvpn \
+	  openssl
 
 # Targets that compile; the others fetch what they need and come back here.
 GOALS	:= $(or $(MAKECMDGOALS),all)
-ifneq ($(filter-out deps clean uninstall check demo soak fuzz lint,$(GOALS)),)
+ifneq ($(filter-out deps clean uninstall check demo soak fuzz lint bench \
+	  bench-readme,$(GOALS)),)
 ifeq ($(shell command -v $(PKG_CONFIG)),)
 $(error weaved needs $(PKG_CONFIG): apt-get install pkg-config, or make deps)
 endif
@@ -120,6 +125,11 @@ $(OUT)/regress/%_test: regress/%_test.sh
 	$Qprintf '#!%s\n' "$$($(PKG_CONFIG) --variable=interpreter atf-sh)" | \
 	    cat - $< >$@ && chmod +x $@
 
+$(OUT)/regress/bench/packets: $(OUT)/obj/regress/bench/packets.o
+	@mkdir -p $(@D)
+	@echo "  LINK  $@"
+	$Q$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
 $(OUT)/regress/fuzz/%_fuzz_test: $(OUT)/obj/regress/fuzz/%_fuzz.o \
 	    $(OUT)/obj/regress/fuzz/corpus_main.o $(LIB)
 	@mkdir -p $(@D)
@@ -168,6 +178,16 @@ soak:
 	@$(MAKE) --no-print-directory all $(OUT)/regress/net/soak_test
 	@regress/soak.sh $(OUT)
 
+bench:
+	@etc/deps.sh $(DEPS_BENCH)
+	@$(MAKE) --no-print-directory all $(OUT)/regress/bench/packets
+	@regress/bench/bench.sh $(OUT)
+
+# What the last bench measured goes into the README's table.
+bench-readme:
+	@sed -i -e '/^<!-- bench -->/,/^<!-- end -->/{//!d}' \
+	    -e '/^<!-- bench -->/r $(OUT)/bench/ratios.md' README.md
+
 fuzz:
 	@etc/deps.sh $(DEPS_FUZZ)
 	@$(MAKE) --no-print-directory CC=clang BUILD=$(BUILD)/fuzz \
@@ -185,7 +205,7 @@ tidy:
 
 # Fetches what any of the targets needs.
 deps:
-	@etc/deps.sh $(sort $(DEPS_CHECK) $(DEPS_LINT) $(DEPS_FUZZ))
+	@etc/deps.sh $(sort $(DEPS_CHECK) $(DEPS_LINT) $(DEPS_FUZZ) $(DEPS_BENCH))
 
 install: all
 	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(BINDIR) \
@@ -219,6 +239,6 @@ clean:
 
 -include $(shell find $(OUT)/obj -name '*.d' 2>/dev/null)
 
-.PHONY: all tests corpora fuzzers check demo soak fuzz lint tidy deps install \
-	uninstall clean
+.PHONY: all tests corpora fuzzers check demo soak fuzz lint tidy bench \
+	bench-readme deps install uninstall clean
 .SECONDARY:
