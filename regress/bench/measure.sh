@@ -233,11 +233,22 @@ busy() {
 	calculate "($(machine_ticks) - $before) / $hz / 0.5 / $(nproc) * 100"
 }
 
+# Waits a while for others to be done; how busy they still are.
+quiet() {
+	tries=20
+	used=$(busy)
+	while [ "${used%%.*}" -ge 15 ] && [ $((tries -= 1)) -gt 0 ]; do
+		sleep 1
+		used=$(busy)
+	done
+	echo "$used"
+}
+
 for program in $(peer_programs "$peer"); do
 	command -v "$program" >/dev/null || die "no $program"
 done
 mkdir -p "$logs"
-put busy "$(busy)"
+put busy "$(quiet)"
 (umask 077 && head -c 18 /dev/urandom | base64 >"$work/password")
 hosts
 "start_$(echo "$peer" | tr - _)" >"$work/start.log" 2>&1 || die "no start"
