@@ -32,6 +32,7 @@ static const struct ctl_format formats[CTL_TYPE_MAX] = {
     [CTL_IP_RELEASE] = {sizeof(struct ctl_ip), {STRING(ctl_ip, id)}},
     [CTL_RMPEER] = {sizeof(struct ctl_target), {STRING(ctl_target, address)}},
     [CTL_RESET] = {0, {{0, 0}}},
+    [CTL_BENCH] = {sizeof(struct ctl_bench), {STRING(ctl_bench, peer)}},
     [CTL_END] = {sizeof(struct ctl_end), {STRING(ctl_end, text)}},
     [CTL_STATUS] = {sizeof(struct ctl_status),
 	{STRING(ctl_status, version), STRING(ctl_status, protocol),
@@ -60,6 +61,8 @@ static const struct ctl_format formats[CTL_TYPE_MAX] = {
     [CTL_RING_ENTRY] = {sizeof(struct ctl_ring_entry), {{0, 0}}},
     [CTL_ADDRESS] = {sizeof(struct ctl_address), {STRING(ctl_address, id)}},
     [CTL_IP_ANSWER] = {sizeof(struct ctl_ip_answer), {{0, 0}}},
+    [CTL_BENCH_RESULT] = {sizeof(struct ctl_bench_result),
+	{STRING(ctl_bench_result, nickname)}},
 };
 
 bool

@@ -30,6 +30,7 @@ enum ctl_type {
 	CTL_IP_RELEASE, /* struct ctl_ip: uid 0 only; CTL_IP_ANSWER */
 	CTL_RMPEER, /* struct ctl_target: uid 0 only; CTL_IP_ANSWER */
 	CTL_RESET, /* empty: uid 0 only; CTL_IP_ANSWER */
+	CTL_BENCH, /* struct ctl_bench: uid 0 only */
 
 	/* daemon to client */
 	CTL_END = 64, /* struct ctl_end: the request is done */
@@ -49,6 +50,7 @@ enum ctl_type {
 	CTL_RING_ENTRY, /* struct ctl_ring_entry */
 	CTL_ADDRESS, /* struct ctl_address: given out here */
 	CTL_IP_ANSWER, /* struct ctl_ip_answer */
+	CTL_BENCH_RESULT, /* struct ctl_bench_result */
 	CTL_TYPE_MAX
 };
 
@@ -305,6 +307,36 @@ struct ctl_address {
 	uint32_t addr;
 	uint8_t len;
 	uint8_t pad[3];
+};
+
+#define CTL_BENCH_SECONDS 5
+#define CTL_BENCH_SECONDS_MAX 30
+#define CTL_BENCH_MBITS_MAX 1000
+
+/* Measure towards a peer: its name or nickname. */
+struct ctl_bench {
+	char peer[CTL_TEXT_MAX];
+	uint32_t seconds; /* 1 to CTL_BENCH_SECONDS_MAX */
+	uint32_t mbits; /* at most so many a second, 1 to CTL_BENCH_MBITS_MAX */
+};
+
+/* Round trips in microseconds, 0 if there are no samples. */
+struct ctl_bench_result {
+	uint64_t peer;
+	char nickname[CTL_TEXT_MAX];
+	uint64_t sent; /* test frames */
+	uint64_t received; /* of them, by the peer */
+	uint64_t throughput; /* bits of frames a second */
+	uint32_t frame; /* bytes of one */
+	uint32_t seconds;
+	uint32_t mbits; /* the limit */
+	uint32_t rest_samples;
+	uint32_t rest_median;
+	uint32_t rest_99; /* 99 of 100 take no longer */
+	uint32_t load_samples; /* while the path is full */
+	uint32_t load_median;
+	uint32_t load_99;
+	uint32_t pad;
 };
 
 /*

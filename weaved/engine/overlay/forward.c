@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "weaved/engine/overlay/probe.h"
+
 static void forward_drop(struct forward *, enum overlay_drop);
 static void forward_towards(
     struct forward *, uint64_t, struct frame *, uint64_t);
@@ -78,9 +80,9 @@ forward_local(struct forward *forward, struct frame *frame, uint64_t now)
 	const uint8_t *dst = frame->data, *src = frame->data + FRAME_MAC;
 	uint64_t peer, before;
 
-	/* A special frame would speak to the neighbour in our name. */
+	/* A special frame, or a test frame, would speak in our name. */
 	if (frame->class == FRAME_BAD || frame->class == FRAME_SPECIAL ||
-	    mac_is_group(src)) {
+	    mac_is_group(src) || probe_is(frame->data, frame->len)) {
 		forward_drop(forward, DROP_LOCAL_BAD);
 		return;
 	}
@@ -126,6 +128,10 @@ forward_deliver(
 {
 	if (frame->first == forward->ours) {
 		forward_drop(forward, DROP_OWN_FRAME);
+		return;
+	}
+	if (probe_is(frame->data, frame->len)) {
+		forward->ops->probe(forward->arg, frame, now);
 		return;
 	}
 	forward_learn(forward, frame, now);

@@ -23,6 +23,8 @@ struct forward_ops {
 	    uint64_t now);
 	/* Into the bridge. */
 	void (*inject)(void *arg, const struct frame *frame);
+	/* A test frame for us (probe.h). */
+	void (*probe)(void *arg, const struct frame *frame, uint64_t now);
 };
 
 struct forward {

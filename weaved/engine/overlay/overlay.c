@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/log.h"
@@ -15,6 +16,7 @@
 #include "weaved/engine/overlay/forward.h"
 #include "weaved/engine/overlay/mactable.h"
 #include "weaved/engine/overlay/packet.h"
+#include "weaved/engine/overlay/probe.h"
 #include "weaved/engine/overlay/segment.h"
 #include "weaved/engine/overlay/sleeve.h"
 #include "weaved/engine/overlay/switch.h"
@@ -84,6 +86,7 @@ struct overlay {
 	uint64_t batch_name;
 	struct mactable *macs;
 	struct forward forward;
+	struct probe *probe;
 	struct overlay_counters counters;
 	uint64_t due; /* of the first connection */
 	uint64_t sweep_due;
@@ -142,6 +145,11 @@ static uint64_t route_next_hop(void *, uint64_t);
 static size_t route_broadcast_hops(void *, uint64_t, const uint64_t **);
 static void route_send(void *, uint64_t, const struct frame *, uint64_t);
 static void route_inject(void *, const struct frame *);
+static void route_probe(void *, const struct frame *, uint64_t);
+
+static void probe_op_send(void *, uint64_t, const uint8_t *, size_t, uint64_t);
+static bool probe_op_busy(void *);
+static uint64_t probe_op_clock(void *);
 
 static void show_mac(void *, const uint8_t[6], uint64_t, uint64_t);
 static void show_counter(const struct show_arg *, const char *, uint64_t);
@@ -162,6 +170,13 @@ static const struct forward_ops forward_ops = {
     .broadcast_hops = route_broadcast_hops,
     .send = route_send,
     .inject = route_inject,
+    .probe = route_probe,
+};
+
+static const struct probe_ops probe_ops = {
+    .send = probe_op_send,
+    .busy = probe_op_busy,
+    .clock = probe_op_clock,
 };
 
 /*
@@ -194,8 +209,9 @@ overlay_new(const struct overlay_conf *conf, const struct overlay_ops *ops,
 	overlay->pool = packet_pool_new(PACKETS);
 	overlay->macs = mactable_new(MACS_MAX);
 	overlay->coalesce = coalesce_new(&joining);
+	overlay->probe = probe_new(&probe_ops, overlay);
 	if (overlay->pool == NULL || overlay->macs == NULL ||
-	    overlay->coalesce == NULL) {
+	    overlay->coalesce == NULL || overlay->probe == NULL) {
 		overlay_free(overlay);
 		return NULL;
 	}
@@ -225,6 +241,7 @@ overlay_free(struct overlay *overlay)
 	if (overlay->tap.fd != -1)
 		close(overlay->tap.fd);
 	coalesce_free(overlay->coalesce);
+	probe_free(overlay->probe);
 	mactable_free(overlay->macs);
 	packet_pool_free(overlay->pool);
 	free(overlay);
@@ -623,6 +640,7 @@ uint64_t
 overlay_tick(struct overlay *overlay, uint64_t now)
 {
 	struct overlay_conn *conn;
+	uint64_t next;
 
 	if (now >= overlay->sweep_due) {
 		mactable_sweep(overlay->macs, now);
@@ -640,8 +658,11 @@ overlay_tick(struct overlay *overlay, uint64_t now)
 		}
 		overlay_end_turn(overlay, now);
 	}
-	return overlay->due < overlay->sweep_due ? overlay->due
-						 : overlay->sweep_due;
+	next = probe_tick(overlay->probe, now);
+	overlay_end_turn(overlay, now);
+	if (overlay->due < next)
+		next = overlay->due;
+	return next < overlay->sweep_due ? next : overlay->sweep_due;
 }
 
 /*
@@ -958,6 +979,88 @@ overlay_write(void *arg, const struct iovec *iov, int count, size_t frames)
 		overlay->counters.drop[DROP_TAP_ERROR] += frames;
 	else
 		overlay->counters.tap_frames_out += frames;
+}
+
+static void
+route_probe(void *arg, const struct frame *frame, uint64_t now)
+{
+	struct overlay *overlay = arg;
+
+	probe_receive(
+	    overlay->probe, frame->first, frame->data, frame->len, now);
+}
+
+/*
+ * Measuring.
+ */
+
+static void
+probe_op_send(
+    void *arg, uint64_t peer, const uint8_t *data, size_t len, uint64_t now)
+{
+	struct overlay *overlay = arg;
+	struct frame frame = {.data = data,
+	    .len = len,
+	    .first = overlay->conf.name,
+	    .last = peer};
+	uint64_t hop = route_next_hop(overlay, peer);
+
+	frame_decode(&frame);
+	if (hop == PEERNAME_UNKNOWN)
+		overlay_drop(overlay, DROP_NO_ROUTE);
+	else
+		route_send(overlay, hop, &frame, now);
+}
+
+static bool
+probe_op_busy(void *arg)
+{
+	struct overlay *overlay = arg;
+
+	return overlay->df.count != 0 || overlay->nodf.count != 0;
+}
+
+static uint64_t
+probe_op_clock(void *arg)
+{
+	struct timespec ts;
+
+	(void)arg;
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+}
+
+const char *
+overlay_probe_start(struct overlay *overlay, uint64_t peer, uint64_t session,
+    const struct ctl_bench *bench, uint64_t now)
+{
+	struct overlay_conn *conn = conn_of_peer(overlay, peer);
+	uint32_t mtu = overlay->conf.mtu;
+
+	if (probe_running(overlay->probe))
+		return "another measurement is under way";
+	if (conn == NULL || sleeve_mtu(conn->sleeve) == 0)
+		return "the overlay to that peer is not ready";
+	if (sleeve_mtu(conn->sleeve) < mtu)
+		mtu = sleeve_mtu(conn->sleeve);
+	if (mtu > PROBE_FRAME_MAX - FRAME_ETHERNET)
+		mtu = PROBE_FRAME_MAX - FRAME_ETHERNET;
+	if (!probe_start(overlay->probe, peer, session, mtu + FRAME_ETHERNET,
+		bench->seconds, bench->mbits, now))
+		return "no such measurement";
+	return NULL;
+}
+
+void
+overlay_probe_cancel(struct overlay *overlay)
+{
+	probe_cancel(overlay->probe);
+}
+
+bool
+overlay_probe_result(struct overlay *overlay, struct ctl_bench_result *row)
+{
+	return probe_result(overlay->probe, row);
 }
 
 /*

@@ -83,6 +83,16 @@ void overlay_tap_readable(struct overlay *overlay, uint64_t now);
 /* Does what is due; returns when to call again at the latest. */
 uint64_t overlay_tick(struct overlay *overlay, uint64_t now);
 
+/*
+ * Measures towards a peer that is a neighbour (probe.h); NULL, or why not.
+ * overlay_probe_result() is true once after the end.
+ */
+const char *overlay_probe_start(struct overlay *overlay, uint64_t peer,
+    uint64_t session, const struct ctl_bench *bench, uint64_t now);
+void overlay_probe_cancel(struct overlay *overlay);
+bool overlay_probe_result(
+    struct overlay *overlay, struct ctl_bench_result *row);
+
 /* parts: CTL_SHOW_MACS, CTL_SHOW_COUNTERS. */
 void overlay_show(const struct overlay *overlay, uint32_t parts, mesh_emit emit,
     void *arg, uint64_t now);
