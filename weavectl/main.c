@@ -30,6 +30,9 @@ static int act_addresses(
 static bool parse_seconds(const char *, int *);
 static int act(struct client_link *, uint32_t, const void *, size_t);
 static int act_targets(struct client_link *, uint32_t, char *const *);
+static int ask(struct client_link *, const void *, size_t,
+    const struct command *, const char *, const struct output *);
+static bool parse_bench(char *const *, struct ctl_bench *);
 static bool parse_log_level(const char *, struct ctl_log_level *);
 
 static const struct option long_options[] = {
@@ -77,24 +80,25 @@ socket_path(const char *option)
 	return CTL_SOCKET_PATH;
 }
 
+/* Asks for rows and prints them, of addresses those of only. */
 static int
-show(struct client_link *link, const struct command *command,
-    char *const *arguments, const struct output *output)
+ask(struct client_link *link, const void *request, size_t len,
+    const struct command *command, const char *only,
+    const struct output *output)
 {
-	const struct ctl_show request = {.parts = command->parts};
 	struct report report = {.now = time(NULL)};
 	char error[CLIENT_ERROR_MAX];
 	int result = EXIT_FAILED;
 
-	if (client_ask(link, CTL_SHOW, &request, sizeof(request), &report,
-		error) == -1)
+	if (client_ask(link, command->request, request, len, &report, error) ==
+	    -1)
 		complain("%s", error);
 	else if ((command->parts & CTL_SHOW_STATUS) && !report.has_status)
 		complain("weaved did not send its status");
 	else {
 		report_sort(&report);
-		if (arguments[0] != NULL)
-			report_keep_addresses(&report, arguments[0]);
+		if (only != NULL)
+			report_keep_addresses(&report, only);
 		output->print[command->view](&report, stdout);
 		if (fflush(stdout) == 0 && !ferror(stdout))
 			result = EXIT_DONE;
@@ -103,6 +107,16 @@ show(struct client_link *link, const struct command *command,
 	}
 	report_free(&report);
 	return result;
+}
+
+static int
+show(struct client_link *link, const struct command *command,
+    char *const *arguments, const struct output *output)
+{
+	const struct ctl_show request = {.parts = command->parts};
+
+	return ask(link, &request, sizeof(request), command, arguments[0],
+	    output);
 }
 
 static int
@@ -223,11 +237,37 @@ parse_log_level(const char *text, struct ctl_log_level *message)
 	return true;
 }
 
+/* False, with a complaint, if a number is none. */
+static bool
+parse_bench(char *const *arguments, struct ctl_bench *bench)
+{
+	const char *error = NULL;
+
+	bench->seconds = CTL_BENCH_SECONDS;
+	bench->mbits = CTL_BENCH_MBITS_MAX;
+	if (strlcpy(bench->peer, arguments[0], sizeof(bench->peer)) >=
+	    sizeof(bench->peer))
+		error = "too long";
+	if (error == NULL && *++arguments != NULL) {
+		bench->seconds = (uint32_t)strtonum(
+		    *arguments, 1, CTL_BENCH_SECONDS_MAX, &error);
+		if (error == NULL && *++arguments != NULL)
+			bench->mbits = (uint32_t)strtonum(
+			    *arguments, 1, CTL_BENCH_MBITS_MAX, &error);
+	}
+	if (error != NULL)
+		complain("%.32s is %s (at most %u seconds, %u Mbit/s)",
+		    *arguments, error, CTL_BENCH_SECONDS_MAX,
+		    CTL_BENCH_MBITS_MAX);
+	return error == NULL;
+}
+
 static int
 run(const struct command *command, char *const *arguments,
     const struct output *output, const char *path, int seconds)
 {
 	struct ctl_log_level level = {0};
+	struct ctl_bench bench = {0};
 	struct client_link *link;
 	char error[CLIENT_ERROR_MAX];
 	int result;
@@ -235,7 +275,11 @@ run(const struct command *command, char *const *arguments,
 	if (command->request == CTL_LOG_LEVEL &&
 	    !parse_log_level(arguments[0], &level))
 		return EXIT_USAGE;
-	if ((link = client_open(path, CLIENT_TIMEOUT_MS, error)) == NULL) {
+	if (command->request == CTL_BENCH && !parse_bench(arguments, &bench))
+		return EXIT_USAGE;
+	link = client_open(
+	    path, CLIENT_TIMEOUT_MS + (int)bench.seconds * 1000, error);
+	if (link == NULL) {
 		complain("%s", error);
 		return EXIT_FAILED;
 	}
@@ -254,6 +298,9 @@ run(const struct command *command, char *const *arguments,
 	case CTL_RESET:
 		result = act_ip(
 		    link, command, arguments, seconds, output == &output_json);
+		break;
+	case CTL_BENCH:
+		result = ask(link, &bench, sizeof(bench), command, NULL, output);
 		break;
 	case CTL_LOG_LEVEL:
 		result = act(link, CTL_LOG_LEVEL, &level, sizeof(level));

@@ -25,6 +25,8 @@ static json_t *json_ipam_conflict(const struct report *, const void *);
 static json_t *json_ring_entry(const struct report *, const void *);
 static json_t *json_address(const struct report *, const void *);
 static const char *json_ipam_nickname(const struct report *, uint64_t);
+static void json_bench(const struct report *, FILE *);
+static json_t *json_round_trip(uint32_t, uint32_t, uint32_t);
 static json_t *json_router(const struct report *);
 static json_t *json_list(const struct report *, uint32_t, size_t,
     json_t *(*)(const struct report *, const void *));
@@ -51,6 +53,7 @@ const struct output output_json = {{
     [OUTPUT_REPORT] = json_report,
     [OUTPUT_IPAM] = json_ipam,
     [OUTPUT_ADDRESSES] = json_addresses,
+    [OUTPUT_BENCH] = json_bench,
 }};
 
 static json_t *
@@ -582,4 +585,48 @@ json_addresses(const struct report *report, FILE *out)
 	json_print(json_list(report, CTL_ADDRESS, sizeof(struct ctl_address),
 		       json_address),
 	    out);
+}
+
+static json_t *
+json_round_trip(uint32_t samples, uint32_t median, uint32_t most)
+{
+	json_t *object = json_object();
+
+	json_object_set_new(object, "Samples", json_number(samples));
+	json_object_set_new(object, "Median", json_number(median));
+	json_object_set_new(object, "Percentile99", json_number(most));
+	return object;
+}
+
+static void
+json_bench(const struct report *report, FILE *out)
+{
+	const struct ctl_bench_result *row;
+	json_t *object = json_object();
+	size_t n;
+
+	row = REPORT_ROWS(report, CTL_BENCH_RESULT, ctl_bench_result, &n);
+	for (size_t i = 0; i < n; i++) {
+		json_object_set_new(object, "Name", json_name(row->peer));
+		json_object_set_new(
+		    object, "NickName", json_text(row->nickname));
+		json_object_set_new(
+		    object, "Seconds", json_number(row->seconds));
+		json_object_set_new(
+		    object, "FrameBytes", json_number(row->frame));
+		json_object_set_new(
+		    object, "LimitMbits", json_number(row->mbits));
+		json_object_set_new(
+		    object, "BitsPerSecond", json_number(row->throughput));
+		json_object_set_new(object, "Sent", json_number(row->sent));
+		json_object_set_new(
+		    object, "Received", json_number(row->received));
+		json_object_set_new(object, "RestMicroseconds",
+		    json_round_trip(
+			row->rest_samples, row->rest_median, row->rest_99));
+		json_object_set_new(object, "LoadMicroseconds",
+		    json_round_trip(
+			row->load_samples, row->load_median, row->load_99));
+	}
+	json_print(object, out);
 }

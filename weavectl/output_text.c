@@ -18,6 +18,8 @@ static void text_status_ipam(const struct report *, FILE *);
 static void text_ipam_peers(const struct report *, FILE *);
 static void text_addresses(const struct report *, FILE *);
 static void text_report(const struct report *, FILE *);
+static void text_bench(const struct report *, FILE *);
+static void text_round_trip(FILE *, const char *, uint32_t, uint32_t, uint32_t);
 
 const struct output output_text = {{
     [OUTPUT_STATUS] = text_status,
@@ -27,6 +29,7 @@ const struct output output_text = {{
     [OUTPUT_REPORT] = text_report,
     [OUTPUT_IPAM] = text_ipam_peers,
     [OUTPUT_ADDRESSES] = text_addresses,
+    [OUTPUT_BENCH] = text_bench,
 }};
 
 /* Labels end before the colon at the same column. */
@@ -290,4 +293,43 @@ static void
 text_report(const struct report *report, FILE *out)
 {
 	output_json.print[OUTPUT_REPORT](report, out);
+}
+
+static void
+text_round_trip(FILE *out, const char *label, uint32_t samples, uint32_t median,
+    uint32_t most)
+{
+	if (samples == 0)
+		text_line(out, label, "no answers");
+	else
+		text_line(out, label,
+		    "median %u us, 99%% below %u us (%u samples)", median, most,
+		    samples);
+}
+
+static void
+text_bench(const struct report *report, FILE *out)
+{
+	const struct ctl_bench_result *row;
+	char peer[TEXT_PEER_MAX];
+	uint64_t lost;
+	size_t n;
+
+	row = REPORT_ROWS(report, CTL_BENCH_RESULT, ctl_bench_result, &n);
+	if (n == 0)
+		return;
+	lost = row->sent > row->received ? row->sent - row->received : 0;
+	text_line(out, "Peer", "%s", text_peer(row->peer, row->nickname, peer));
+	text_line(out, "Measured",
+	    "%u s, frames of %u bytes, at most %u Mbit/s", row->seconds,
+	    row->frame, row->mbits);
+	text_line(
+	    out, "Throughput", "%.1f Mbit/s", (double)row->throughput / 1e6);
+	text_line(out, "Lost", "%llu of %llu (%.3f%%)",
+	    (unsigned long long)lost, (unsigned long long)row->sent,
+	    row->sent == 0 ? 0 : (double)lost * 100 / (double)row->sent);
+	text_round_trip(out, "RestRoundTrip", row->rest_samples,
+	    row->rest_median, row->rest_99);
+	text_round_trip(out, "LoadRoundTrip", row->load_samples,
+	    row->load_median, row->load_99);
 }

@@ -39,6 +39,7 @@ static const struct command commands[] = {
     {"ip list", "[ID]", CTL_SHOW, CTL_SHOW_ADDRESSES, OUTPUT_ADDRESSES},
     ACT("rmpeer", "PEER...", CTL_RMPEER),
     ACT("reset", NULL, CTL_RESET),
+    {"bench", "PEER [SECONDS [MBITS]]", CTL_BENCH, 0, OUTPUT_BENCH},
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))

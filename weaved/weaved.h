@@ -108,6 +108,9 @@ enum imsg_type {
 	IMSG_ROW, /* uint32 ctl type, then that structure */
 	IMSG_END, /* struct ctl_end */
 
+	/* control to engine, like IMSG_SHOW; one at a time */
+	IMSG_BENCH, /* struct ctl_bench */
+
 	IMSG_TYPE_MAX
 };
 

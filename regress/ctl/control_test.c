@@ -206,6 +206,7 @@ ATF_TC_BODY(rights, tc)
 {
 	const struct ctl_target target = {"host1"};
 	const struct ctl_log_level level = {LOGLEVEL_DEBUG};
+	const struct ctl_bench bench = {"host1", 5, 100};
 	const struct {
 		uint32_t type;
 		const void *data;
@@ -223,6 +224,8 @@ ATF_TC_BODY(rights, tc)
 		"reload the configuration"},
 	    {CTL_LOG_LEVEL, &level, sizeof(level), IMSG_SET_LOG_LEVEL,
 		"permission denied: only root may set the log level"},
+	    {CTL_BENCH, &bench, sizeof(bench), IMSG_BENCH,
+		"permission denied: only root may measure paths"},
 	};
 	const struct ctl_end end = {0};
 
@@ -429,6 +432,9 @@ ATF_TC_BODY(refused, tc)
 {
 	const struct ctl_show no_part = {0}, bad_part = {CTL_SHOW_ALL + 1};
 	const struct ctl_log_level level = {LOGLEVEL_ERROR + 1};
+	const struct ctl_bench long_bench = {"host2", 31, 1};
+	const struct ctl_bench fast_bench = {"host2", 1, 1001};
+	const struct ctl_bench no_bench = {"", 1, 1};
 	const struct ctl_target empty = {""}, bad = {"a\033b"};
 	const struct ctl_ip nobody = {.wait = 1}, spaced = {"a b", .wait = 1};
 	const struct ctl_ip longer = {"a", 1, 33, .wait = 1};
@@ -458,6 +464,12 @@ ATF_TC_BODY(refused, tc)
 		"the time to wait is out of range"},
 	    {CTL_IP_CLAIM, &nothing, sizeof(nothing),
 		"an address with prefix is to be claimed"},
+	    {CTL_BENCH, &long_bench, sizeof(long_bench),
+		"a measurement takes 1 to 30 seconds"},
+	    {CTL_BENCH, &fast_bench, sizeof(fast_bench),
+		"a measurement sends 1 to 1000 Mbit/s"},
+	    {CTL_BENCH, &no_bench, sizeof(no_bench),
+		"the peer's address is empty"},
 	};
 	struct world world;
 	struct peer peer;

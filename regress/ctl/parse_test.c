@@ -51,6 +51,9 @@ ATF_TC_BODY(words, tc)
 	    {"rel", "reload", NULL},
 	    {"connect a b c", "connect", NULL},
 	    {"log debug", "log", NULL},
+	    {"bench a", "bench", NULL},
+	    {"b a 5 100", "bench", NULL},
+	    {"bench a 5 100 7", NULL, "bench: PEER [SECONDS [MBITS]] only"},
 	    {"", NULL, "no command given"},
 	    {"re", NULL, "ambiguous command: re"},
 	    {"statusx", NULL, "unknown command: statusx"},
@@ -58,7 +61,7 @@ ATF_TC_BODY(words, tc)
 	    {"reload now", NULL, "reload: unexpected argument: now"},
 	    {"connect", NULL, "connect: PEER... is missing"},
 	    {"log", NULL, "log: LEVEL is missing"},
-	    {"log debug info", NULL, "log: one LEVEL only"},
+	    {"log debug info", NULL, "log: LEVEL only"},
 	};
 	char error[PARSE_ERROR_MAX];
 

@@ -81,7 +81,7 @@ world_ask(void *arg, enum clients_server server, uint32_t type, uint32_t id,
 	struct world *world = arg;
 
 	(void)type;
-	if (id == 0 || len > sizeof(struct ctl_target) ||
+	if (id == 0 || len > sizeof(struct ctl_bench) ||
 	    (len == sizeof(struct ctl_target) &&
 		memchr(data, '\0', len) == NULL))
 		abort();

@@ -25,7 +25,7 @@ struct request {
 	uint32_t type; /* enum ctl_type */
 	uint32_t their_id;
 	size_t len;
-	uint8_t data[sizeof(struct ctl_target)];
+	uint8_t data[sizeof(struct ctl_bench)];
 };
 
 struct answer {
@@ -74,6 +74,7 @@ static const char *check_target(const void *);
 static const char *check_log_level(const void *);
 static const char *check_ip(const void *);
 static const char *check_claim(const void *);
+static const char *check_bench(const void *);
 static const struct request_kind *request_find(uint32_t);
 static struct client *client_by_id(
     struct clients *, enum clients_server, uint32_t);
@@ -118,6 +119,8 @@ static const struct request_kind kinds[] = {
 	"remove peers"},
     {CTL_RESET, false, CLIENTS_ENGINE, IMSG_RESET, NULL,
 	"give the addresses away"},
+    {CTL_BENCH, false, CLIENTS_ENGINE, IMSG_BENCH, check_bench,
+	"measure paths"},
 };
 
 static const char *
@@ -182,6 +185,22 @@ check_claim(const void *data)
 	if (message.addr == 0 || message.len == 0)
 		return "an address with prefix is to be claimed";
 	return check_ip(data);
+}
+
+static const char *
+check_bench(const void *data)
+{
+	struct ctl_bench message;
+	const char *error = check_target(data);
+
+	if (error != NULL)
+		return error;
+	memcpy(&message, data, sizeof(message));
+	if (message.seconds == 0 || message.seconds > CTL_BENCH_SECONDS_MAX)
+		return "a measurement takes 1 to 30 seconds";
+	if (message.mbits == 0 || message.mbits > CTL_BENCH_MBITS_MAX)
+		return "a measurement sends 1 to 1000 Mbit/s";
+	return NULL;
 }
 
 static const struct request_kind *

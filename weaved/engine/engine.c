@@ -76,6 +76,7 @@ static const struct dispatch_entry control_table[] = {
     DISPATCH(IMSG_IP_RELEASE, struct ctl_ip, engine_ipam_handle_request),
     DISPATCH(IMSG_RMPEER, struct ctl_target, engine_ipam_handle_request),
     DISPATCH_EMPTY(IMSG_RESET, engine_ipam_handle_request),
+    DISPATCH(IMSG_BENCH, struct ctl_bench, engine_handle_bench),
 };
 
 static void mesh_op_watch(void *, uint32_t, int, bool, bool);
@@ -164,6 +165,7 @@ engine_tick(void)
 	if (other < next)
 		next = other;
 	other = overlay_tick(engine.overlay, now);
+	engine_bench_finish();
 	if (other < next)
 		next = other;
 	next = next > now ? next - now : 0;
@@ -458,6 +460,7 @@ engine_handle_pipe(void *arg, struct imsg *imsg)
 	if (message.proc != PROC_CONTROL)
 		fatalx("pipe to an unknown process");
 	pipe_free(engine.control);
+	engine_bench_cancel();
 	evbuffer_drain(engine.rows, evbuffer_get_length(engine.rows));
 	engine_ipam_cancel_all();
 	engine.control = pipe_new(child_base(), imsg_take_fd(imsg),
@@ -476,6 +479,7 @@ engine_control_ended(void *arg, enum pipe_end end)
 		child_distrust(PROC_CONTROL);
 	pipe_free(engine.control);
 	engine.control = NULL;
+	engine_bench_cancel();
 	evbuffer_drain(engine.rows, evbuffer_get_length(engine.rows));
 	engine_ipam_cancel_all();
 }

@@ -1,7 +1,8 @@
 /*
  * What the files of the engine's head share: engine.c (the event loop between
  * sockets, mesh and overlay), engine_show.c (answers to control) and
- * engine_ipam.c (IPAM between mesh, disk and control).
+ * engine_bench.c (measurements for control), engine_ipam.c (IPAM between mesh,
+ * disk and control).
  */
 #ifndef ENGINE_INTERNAL_H
 #define ENGINE_INTERNAL_H
@@ -49,6 +50,8 @@ struct engine {
 	uint32_t show_id; /* request being answered */
 	struct evbuffer *rows; /* of it, when control is slow */
 	bool rows_lost;
+	uint32_t bench_id; /* request being measured, 0: none */
+	char bench_nickname[CTL_TEXT_MAX];
 };
 extern struct engine engine;
 
@@ -70,11 +73,19 @@ void engine_ipam_cancel_all(void);
 void engine_ipam_show(uint32_t parts, mesh_emit emit, uint64_t now);
 
 /* engine_show.c */
+/* Of the request engine.show_id: a mesh_emit. */
+void engine_emit(void *arg, uint32_t type, const void *row, size_t len);
 /* IMSG_ROW or IMSG_END to control, now or when it has room. */
 void engine_reply(uint32_t id, uint32_t type, const void *data, size_t len);
 void engine_handle_show(void *arg, struct imsg *imsg);
 void engine_handle_show_cancel(void *arg, struct imsg *imsg);
 /* Control took what it was sent: what waits goes on. */
 void engine_control_drained(void *arg);
+
+/* engine_bench.c */
+void engine_handle_bench(void *arg, struct imsg *imsg);
+/* Answers if the measurement has ended. */
+void engine_bench_finish(void);
+void engine_bench_cancel(void);
 
 #endif

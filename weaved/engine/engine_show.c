@@ -11,14 +11,13 @@
 #define ROWS_PENDING 256 /* messages to control at a time */
 #define ROWS_MAX (64 * 1024 * 1024) /* bytes of one answer that wait */
 
-static void engine_emit(void *, uint32_t, const void *, size_t);
 static void engine_show_status(void);
 
 /*
  * A row: its type, then its bytes. What control does not take at once waits in
  * engine.rows, each message behind its length, request and type.
  */
-static void
+void
 engine_emit(void *arg, uint32_t type, const void *row, size_t len)
 {
 	uint8_t data[sizeof(type) + sizeof(struct ctl_status) +
@@ -136,6 +135,8 @@ engine_handle_show_cancel(void *arg, struct imsg *imsg)
 
 	(void)arg;
 	engine_ipam_cancel(imsg->hdr.id);
+	if (imsg->hdr.id == engine.bench_id)
+		engine_bench_cancel();
 	if (kept == NULL)
 		return;
 	while (evbuffer_copyout(engine.rows, header, sizeof(header)) ==
