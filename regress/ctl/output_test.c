@@ -398,6 +398,28 @@ ATF_TC_BODY(alone, tc)
 	report_free(&report);
 }
 
+ATF_TC_WITHOUT_HEAD(bench);
+ATF_TC_BODY(bench, tc)
+{
+	const struct ctl_bench_result row = {.peer = NAME2,
+	    .nickname = "host2",
+	    .sent = 400000,
+	    .received = 399900,
+	    .throughput = 876543210,
+	    .frame = 1390,
+	    .seconds = 5,
+	    .mbits = 1000,
+	    .rest_samples = 100,
+	    .rest_median = 210,
+	    .rest_99 = 400};
+	struct report report = {.now = 0};
+
+	ADD(&report, CTL_BENCH_RESULT, row);
+	check(&output_text, OUTPUT_BENCH, &report, "bench.txt");
+	check(&output_json, OUTPUT_BENCH, &report, "bench.json");
+	report_free(&report);
+}
+
 /* Every string as long as it can be and made of what a terminal obeys. */
 ATF_TC_WITHOUT_HEAD(hostile);
 ATF_TC_BODY(hostile, tc)
@@ -448,6 +470,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, json);
 	ATF_TP_ADD_TC(tp, ipam);
 	ATF_TP_ADD_TC(tp, alone);
+	ATF_TP_ADD_TC(tp, bench);
 	ATF_TP_ADD_TC(tp, hostile);
 	ATF_TP_ADD_TC(tp, ages);
 	return atf_no_error();
