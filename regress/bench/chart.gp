@@ -19,7 +19,7 @@ eval "plot ".bar(3, "#33689e")
 set format x
 set title "round trip at rest: µs"
 eval "plot ".bar(4, "#9e5333")
-set title "round trip of another flow while TCP runs, 99 %: µs"
+set title "round trip beside a TCP stream, 99 %: µs"
 set format x "%.0s%c"
 eval "plot ".bar(5, "#9e5333")
 set format x
