@@ -54,7 +54,7 @@ clean() {
 	rm -rf "$work"
 }
 trap clean EXIT
-trap 'clean; exit 130' INT TERM HUP
+trap 'clean; exit 130' INT TERM HUP PIPE
 
 within() {		# namespace command...
 	namespace=$1
