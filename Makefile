@@ -3,7 +3,7 @@
 # shows the commands.
 #
 # all (default) install uninstall clean   check demo soak fuzz lint bench
-# bench-readme deps
+# deps
 
 VERSION	= 0.1.0
 BUILD	?= build
@@ -40,8 +40,7 @@ DEPS_BENCH = $(DEPS) iproute2 iputils-ping procps iperf3 ethtool jq \
 
 # Targets that compile; the others fetch what they need and come back here.
 GOALS	:= $(or $(MAKECMDGOALS),all)
-ifneq ($(filter-out deps clean uninstall check demo soak fuzz lint bench \
-	  bench-readme,$(GOALS)),)
+ifneq ($(filter-out deps clean uninstall check demo soak fuzz lint bench,$(GOALS)),)
 ifeq ($(shell command -v $(PKG_CONFIG)),)
 $(error weaved needs $(PKG_CONFIG): apt-get install pkg-config, or make deps)
 endif
@@ -183,11 +182,6 @@ bench:
 	@$(MAKE) --no-print-directory all $(OUT)/regress/bench/packets
 	@regress/bench/bench.sh $(OUT)
 
-# What the last bench measured goes into the README's table.
-bench-readme:
-	@sed -i -e '/^| weaved against/r $(OUT)/bench/ratios.md' -e '/^|/d' \
-	    README.md
-
 fuzz:
 	@etc/deps.sh $(DEPS_FUZZ)
 	@$(MAKE) --no-print-directory CC=clang BUILD=$(BUILD)/fuzz \
@@ -239,6 +233,5 @@ clean:
 
 -include $(shell find $(OUT)/obj -name '*.d' 2>/dev/null)
 
-.PHONY: all tests corpora fuzzers check demo soak fuzz lint tidy bench \
-	bench-readme deps install uninstall clean
+.PHONY: all tests corpora fuzzers check demo soak fuzz lint tidy bench deps install uninstall clean
 .SECONDARY:

@@ -61,7 +61,7 @@ ATF_TC_BODY(words, tc)
 	    {"reload now", NULL, "reload: unexpected argument: now"},
 	    {"connect", NULL, "connect: PEER... is missing"},
 	    {"log", NULL, "log: LEVEL is missing"},
-	    {"log debug info", NULL, "log: LEVEL only"},
+	    {"log debug info", NULL, "log: one LEVEL only"},
 	};
 	char error[PARSE_ERROR_MAX];
 
