@@ -4,6 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+#include <atf-c.h>
 
 const char *
 vectors_path(const char *file)
@@ -23,6 +26,23 @@ vectors_load(const char *file)
 	json_t *root;
 
 	snprintf(name, sizeof(name), "regress/vectors/%s", file);
+	root = json_load_file(vectors_path(name), 0, &error);
+	if (root == NULL)
+		errx(1, "%s:%d: %s", name, error.line, error.text);
+	return root;
+}
+
+json_t *
+vectors_load_standard(const char *file)
+{
+	char name[256];
+	json_error_t error;
+	json_t *root;
+
+	snprintf(
+	    name, sizeof(name), "../shared/spec/vectors/standards/%s", file);
+	if (access(vectors_path(name), R_OK) == -1)
+		atf_tc_skip("%s is not there: its cases were not tried", name);
 	root = json_load_file(vectors_path(name), 0, &error);
 	if (root == NULL)
 		errx(1, "%s:%d: %s", name, error.line, error.text);

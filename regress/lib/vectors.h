@@ -14,6 +14,11 @@
 const char *vectors_path(const char *file);
 /* File below regress/vectors. */
 json_t *vectors_load(const char *file);
+/*
+ * One of the large files of published test cases, which lie beside the source
+ * tree, not in it; skips the test case where they do not.
+ */
+json_t *vectors_load_standard(const char *file);
 /* Member of an object, which must exist. */
 json_t *vectors_get(const json_t *object, const char *key);
 const char *vectors_text(const json_t *object, const char *key);

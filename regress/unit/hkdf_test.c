@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "regress/lib/vectors.h"
-#include "weaved/parent/hkdf.h"
+#include "common/hkdf.h"
 
 static void expect_okm(const char *, const char *, const char *, const char *);
 

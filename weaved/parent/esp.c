@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "weaved/parent/esp.h"
-#include "weaved/parent/hkdf.h"
+#include "common/hkdf.h"
 
 void
 esp_derive_key(struct esp_key *key,
