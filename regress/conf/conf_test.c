@@ -393,8 +393,8 @@ ATF_TC_BODY(bad_sources, tc)
 	    {"mesh=\xff", "-o mesh: not valid UTF-8"},
 	    {"mesh=a\nb", "-o mesh: control character"},
 	    {"peers=a,::1", "-o peers: \"::1\": IPv6 underlay not supported"},
-	    {"protocol=mixed",
-		"-o protocol: this version does not have \"mixed\""},
+	    {"protocol=fixed",
+		"-o protocol: \"fixed\" is none of: weave, mixed, hardened"},
 	};
 	const char *peer = "::1";
 

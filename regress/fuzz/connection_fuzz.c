@@ -180,6 +180,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct mesh_conf conf = {.name = 0x0a0000000002,
 	    .nickname = "us",
 	    .port = 6783,
+	    .version_min = 2,
+	    .version_max = 2,
 	    .discovery = true};
 	struct endpoint local = {0x0a000001, 6783}, remote = {0x0a000002, 99};
 	struct fake fake = {0};

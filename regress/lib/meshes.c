@@ -13,13 +13,16 @@
 #include "regress/lib/meshes.h"
 #include "weaved/engine/mesh/features.h"
 #include "weaved/engine/mesh/wire.h"
+#include "weaved/parent/kx3.h"
 
 #define HANDLES 1024
 
 enum task_kind {
 	TASK_DIAL,
 	TASK_KX_START,
-	TASK_KX_FINISH
+	TASK_KX_FINISH,
+	TASK_KX3_START,
+	TASK_KX3_FINISH
 };
 
 /* What the parent is asked for; answered from the loop, never at once. */
@@ -35,6 +38,8 @@ struct task {
 	bool has_frame;
 	uint8_t frame[2048];
 	size_t len;
+	struct imsg_kx3_start start;
+	struct imsg_kx3_finish finish;
 };
 
 static uint8_t secrets[HANDLES][crypto_scalarmult_SCALARBYTES];
@@ -130,6 +135,27 @@ op_kx_cancel(void *arg, uint32_t conn, uint32_t handle)
 }
 
 static void
+op_kx3_start(void *arg, const struct imsg_kx3_start *start)
+{
+	task_new(arg, TASK_KX3_START, start->conn)->start = *start;
+}
+
+static void
+op_kx3_finish(void *arg, const struct imsg_kx3_finish *finish)
+{
+	task_new(arg, TASK_KX3_FINISH, finish->conn)->finish = *finish;
+}
+
+static void
+op_kx3_cancel(void *arg, uint32_t handle)
+{
+	struct node *node = arg;
+
+	kx3_cancel(node->kx3, handle);
+	node->kx_cancelled++;
+}
+
+static void
 op_neighbour(void *arg, struct endpoint at, bool up)
 {
 	struct node *node = arg;
@@ -212,6 +238,9 @@ static const struct mesh_ops ops = {
     .kx_start = op_kx_start,
     .kx_finish = op_kx_finish,
     .kx_cancel = op_kx_cancel,
+    .kx3_start = op_kx3_start,
+    .kx3_finish = op_kx3_finish,
+    .kx3_cancel = op_kx3_cancel,
     .neighbour = op_neighbour,
     .overlay_prepare = op_prepare,
     .overlay_confirm = op_confirm,
@@ -239,6 +268,7 @@ meshes_init(struct meshes *meshes)
 		    "host%zu", i + 1);
 		node->conf.port = MESHES_PORT;
 		node->conf.discovery = true;
+		node->conf.version_min = node->conf.version_max = 2;
 		node->uid = 1000 + i;
 		node->addr = MESHES_NET + (uint32_t)i + 1;
 		strlcpy(node->overlays, "sleeve", sizeof(node->overlays));
@@ -267,9 +297,38 @@ node_start(struct meshes *meshes, size_t index)
 	struct node *node = &meshes->nodes[index];
 
 	node->conf.encrypted = node->password != NULL;
+	node->kx3 = kx3_new(node->conf.name, "weave");
+	ATF_REQUIRE(node->kx3 != NULL);
+	node_set_passwords(node);
 	node->mesh = mesh_new(
 	    &node->conf, node->overlays, node->uid, &ops, node, meshes->now);
 	ATF_REQUIRE(node->mesh != NULL);
+}
+
+void
+node_protocol(struct meshes *meshes, size_t index, const char *protocol)
+{
+	struct mesh_conf *conf = &meshes->nodes[index].conf;
+
+	conf->version_min = strcmp(protocol, "hardened") == 0 ? 3 : 2;
+	conf->version_max = strcmp(protocol, "weave") == 0 ? 2 : 3;
+	conf->listen_first = strcmp(protocol, "mixed") == 0;
+}
+
+/* Stretched by one hash: the rounds are for attackers. */
+void
+node_set_passwords(struct node *node)
+{
+	const char *passwords[2] = {node->password, node->second};
+	uint8_t prs[2][KX3_PRS_LEN];
+
+	for (size_t i = 0; i < 2; i++)
+		if (passwords[i] != NULL)
+			crypto_hash_sha256(prs[i],
+			    (const uint8_t *)passwords[i],
+			    strlen(passwords[i]));
+	kx3_set_slots(node->kx3, passwords[0] != NULL ? prs[0] : NULL,
+	    passwords[1] != NULL ? prs[1] : NULL);
 }
 
 void
@@ -284,6 +343,8 @@ node_stop(struct meshes *meshes, size_t index)
 	}
 	mesh_free(node->mesh);
 	node->mesh = NULL;
+	kx3_free(node->kx3);
+	node->kx3 = NULL;
 	node->now_up = 0;
 }
 
@@ -392,6 +453,50 @@ do_kx_finish(struct task *task)
 	mesh_kx_finished(node->mesh, task->id, key, error, node->meshes->now);
 }
 
+static void
+do_kx3_start(struct task *task)
+{
+	struct node *node = task->node;
+	struct imsg_kx3_started started;
+
+	node->kx_started++;
+	kx3_start(node->kx3, &task->start, false, node->meshes->now, &started);
+	mesh_kx3_started(node->mesh, &started, node->meshes->now);
+}
+
+static void
+do_kx3_finish(struct task *task)
+{
+	struct node *node = task->node;
+	struct imsg_kx3_finished finished;
+
+	node->kx_finished++;
+	kx3_finish(node->kx3, &task->finish, node->meshes->now, &finished);
+	mesh_kx3_finished(node->mesh, &finished, node->meshes->now);
+}
+
+static void
+do_task(struct task *task)
+{
+	switch (task->kind) {
+	case TASK_DIAL:
+		do_dial(task->node->meshes, task);
+		break;
+	case TASK_KX_START:
+		do_kx_start(task);
+		break;
+	case TASK_KX_FINISH:
+		do_kx_finish(task);
+		break;
+	case TASK_KX3_START:
+		do_kx3_start(task);
+		break;
+	case TASK_KX3_FINISH:
+		do_kx3_finish(task);
+		break;
+	}
+}
+
 static bool
 run_tasks(struct meshes *meshes)
 {
@@ -405,12 +510,8 @@ run_tasks(struct meshes *meshes)
 			continue;
 		}
 		*at = task->next;
-		if (task->node != NULL && task->kind == TASK_DIAL)
-			do_dial(meshes, task);
-		else if (task->node != NULL && task->kind == TASK_KX_START)
-			do_kx_start(task);
-		else if (task->node != NULL)
-			do_kx_finish(task);
+		if (task->node != NULL)
+			do_task(task);
 		free(task);
 		any = true;
 		at = &meshes->tasks;

@@ -1,7 +1,7 @@
 /*
  * Meshes wired together in one process by socketpairs, under one fake clock;
- * the parent's key exchange and the overlay are fakes too: an overlay is
- * established as soon as it is confirmed.
+ * the parent's key exchange of version 2 and the overlay are fakes too: an
+ * overlay is established as soon as it is confirmed.
  */
 #ifndef REGRESS_MESHES_H
 #define REGRESS_MESHES_H
@@ -27,6 +27,8 @@ struct node {
 	uint64_t uid;
 	uint32_t addr;
 	const char *password; /* NULL: none */
+	const char *second; /* version 3: another that is accepted, or NULL */
+	struct kx3 *kx3; /* version 3: the real one */
 	const uint8_t *secret; /* X25519 to use, NULL: random */
 	char overlays[64];
 	bool deaf_overlay; /* never establishes */
@@ -63,6 +65,10 @@ void meshes_free(struct meshes *meshes);
 /* Starts the node with its conf, uid and password as they stand. */
 void node_start(struct meshes *meshes, size_t index);
 void node_stop(struct meshes *meshes, size_t index);
+/* "hardened", "mixed" or "weave", as the daemon; before node_start(). */
+void node_protocol(struct meshes *meshes, size_t index, const char *protocol);
+/* Takes the passwords of the node anew; while it runs. */
+void node_set_passwords(struct node *node);
 void node_target(struct meshes *meshes, size_t index, size_t to);
 void meshes_cut(struct meshes *meshes, size_t a, size_t b);
 void meshes_heal(struct meshes *meshes, size_t a, size_t b);

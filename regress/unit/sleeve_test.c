@@ -312,7 +312,7 @@ world_connect(int a, int b, bool encrypted, const struct endpoint *through)
 	    .overlays = "fastdp sleeve"};
 	char cause[64];
 
-	memset(link.key, 0x42, sizeof(link.key));
+	memset(link.keys, 0x42, sizeof(link.keys));
 	link.peer = NAME(b);
 	link.outbound = true;
 	link.local = (struct endpoint){LOOPBACK + (uint32_t)a, 40000};

@@ -113,7 +113,7 @@ ATF_TC_BODY(header, tc)
 {
 	uint8_t header[WIRE_HEADER_LEN], low, high;
 
-	wire_header_put(header);
+	wire_header_put(header, 2, 2);
 	ATF_CHECK(memcmp(header, "weave\2\2", sizeof(header)) == 0);
 	ATF_REQUIRE(wire_header_get(header, &low, &high));
 	ATF_CHECK_EQ(low, 2);

@@ -37,6 +37,8 @@ static void engine_handle_dialled(void *, struct imsg *);
 static void engine_handle_resolved(void *, struct imsg *);
 static void engine_handle_kx2_started(void *, struct imsg *);
 static void engine_handle_kx2_finished(void *, struct imsg *);
+static void engine_handle_kx3_started(void *, struct imsg *);
+static void engine_handle_kx3_finished(void *, struct imsg *);
 static void engine_handle_process(void *, struct imsg *);
 
 static const struct dispatch_entry parent_table[] = {
@@ -60,6 +62,10 @@ static const struct dispatch_entry parent_table[] = {
 	IMSG_KX2_STARTED, struct imsg_kx2_started, engine_handle_kx2_started),
     DISPATCH(IMSG_KX2_FINISHED, struct imsg_kx2_finished,
 	engine_handle_kx2_finished),
+    DISPATCH(
+	IMSG_KX3_STARTED, struct imsg_kx3_started, engine_handle_kx3_started),
+    DISPATCH(IMSG_KX3_FINISHED, struct imsg_kx3_finished,
+	engine_handle_kx3_finished),
     DISPATCH(IMSG_PROCESS, struct ctl_process, engine_handle_process),
     DISPATCH(IMSG_IPAM_CONF, struct imsg_ipam_conf, engine_ipam_handle_conf),
     DISPATCH(IMSG_IPAM_SEED, struct imsg_ipam_seed, engine_ipam_handle_seed),
@@ -86,6 +92,9 @@ static void mesh_op_kx_start(void *, uint32_t, bool);
 static void mesh_op_kx_finish(void *, uint32_t, uint32_t,
     const uint8_t[MESH_KEY_LEN], bool, const uint8_t *, size_t);
 static void mesh_op_kx_cancel(void *, uint32_t, uint32_t);
+static void mesh_op_kx3_start(void *, const struct imsg_kx3_start *);
+static void mesh_op_kx3_finish(void *, const struct imsg_kx3_finish *);
+static void mesh_op_kx3_cancel(void *, uint32_t);
 static void mesh_op_neighbour(void *, struct endpoint, bool);
 static bool mesh_op_prepare(
     void *, uint32_t, const struct mesh_link *, char *, size_t);
@@ -103,6 +112,9 @@ static const struct mesh_ops mesh_ops = {
     .kx_start = mesh_op_kx_start,
     .kx_finish = mesh_op_kx_finish,
     .kx_cancel = mesh_op_kx_cancel,
+    .kx3_start = mesh_op_kx3_start,
+    .kx3_finish = mesh_op_kx3_finish,
+    .kx3_cancel = mesh_op_kx3_cancel,
     .neighbour = mesh_op_neighbour,
     .overlay_prepare = mesh_op_prepare,
     .overlay_confirm = mesh_op_confirm,
@@ -244,6 +256,8 @@ engine_handle_conf(void *arg, struct imsg *imsg)
 	conf->port = engine.message.port;
 	conf->encrypted = engine.message.encrypted;
 	conf->listen_first = engine.message.listen_first;
+	conf->version_min = engine.message.version_min;
+	conf->version_max = engine.message.version_max;
 	conf->discovery = engine.message.discovery;
 	conf->limit = engine.message.connection_limit;
 }
@@ -436,6 +450,33 @@ engine_handle_kx2_finished(void *arg, struct imsg *imsg)
 		fatalx("key exchange before the configuration");
 	mesh_kx_finished(engine.mesh, message.conn, message.key,
 	    message.error[0] == '\0' ? NULL : message.error, proc_now());
+	explicit_bzero(&message, sizeof(message));
+	engine_tick();
+}
+
+static void
+engine_handle_kx3_started(void *arg, struct imsg *imsg)
+{
+	struct imsg_kx3_started message;
+
+	(void)arg;
+	memcpy(&message, imsg->data, sizeof(message));
+	if (engine.mesh == NULL)
+		fatalx("key exchange before the configuration");
+	mesh_kx3_started(engine.mesh, &message, proc_now());
+	engine_tick();
+}
+
+static void
+engine_handle_kx3_finished(void *arg, struct imsg *imsg)
+{
+	struct imsg_kx3_finished message;
+
+	(void)arg;
+	memcpy(&message, imsg->data, sizeof(message));
+	if (engine.mesh == NULL)
+		fatalx("key exchange before the configuration");
+	mesh_kx3_finished(engine.mesh, &message, proc_now());
 	explicit_bzero(&message, sizeof(message));
 	engine_tick();
 }
@@ -693,6 +734,29 @@ mesh_op_kx_cancel(void *arg, uint32_t conn, uint32_t handle)
 	(void)arg;
 	(void)conn;
 	child_send(IMSG_KX2_CANCEL, 0, &message, sizeof(message));
+}
+
+static void
+mesh_op_kx3_start(void *arg, const struct imsg_kx3_start *start)
+{
+	(void)arg;
+	child_send(IMSG_KX3_START, 0, start, sizeof(*start));
+}
+
+static void
+mesh_op_kx3_finish(void *arg, const struct imsg_kx3_finish *finish)
+{
+	(void)arg;
+	child_send(IMSG_KX3_FINISH, 0, finish, sizeof(*finish));
+}
+
+static void
+mesh_op_kx3_cancel(void *arg, uint32_t handle)
+{
+	struct imsg_kx3_cancel message = {handle};
+
+	(void)arg;
+	child_send(IMSG_KX3_CANCEL, 0, &message, sizeof(message));
 }
 
 static void

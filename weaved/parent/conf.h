@@ -19,7 +19,9 @@
 #define CONF_ERROR_MAX 512
 
 enum conf_protocol {
-	CONF_PROTOCOL_WEAVE
+	CONF_PROTOCOL_WEAVE,
+	CONF_PROTOCOL_MIXED,
+	CONF_PROTOCOL_HARDENED
 };
 
 enum conf_encryption {

@@ -11,8 +11,8 @@ static size_t edit_distance(const char *, const char *);
 
 static const struct conf_word protocol_words[] = {
     {"weave", CONF_PROTOCOL_WEAVE},
-    {"hardened", CONF_WORD_LATER},
-    {"mixed", CONF_WORD_LATER},
+    {"mixed", CONF_PROTOCOL_MIXED},
+    {"hardened", CONF_PROTOCOL_HARDENED},
     {NULL, 0},
 };
 

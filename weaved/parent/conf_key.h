@@ -32,9 +32,8 @@ struct conf_type {
 
 struct conf_word {
 	const char *word;
-	int value; /* CONF_WORD_LATER: not in this version */
+	int value;
 };
-#define CONF_WORD_LATER (-1)
 
 struct conf_key {
 	const char *name;

@@ -393,8 +393,6 @@ word_refuse(
 	char list[128] = "";
 
 	for (const struct conf_word *w = key->words; w->word != NULL; w++) {
-		if (w->value == CONF_WORD_LATER)
-			continue;
 		if (list[0] != '\0')
 			strlcat(list, ", ", sizeof(list));
 		strlcat(list, w->word, sizeof(list));
@@ -412,9 +410,6 @@ word_parse(const struct conf_key *key, struct conf *conf, const char *text,
 		w++;
 	if (w->word == NULL)
 		return word_refuse(key, text, cause);
-	if (w->value == CONF_WORD_LATER)
-		return conf_cause(
-		    cause, "this version does not have \"%s\"", text);
 	memcpy(field(key, conf), &w->value, sizeof(w->value));
 	return true;
 }

@@ -11,6 +11,7 @@
 #include "common/log.h"
 #include "weaved/child.h"
 #include "weaved/parent/detach.h"
+#include "weaved/parent/hardened.h"
 #include "weaved/parent/output.h"
 #include "weaved/parent/ipam.h"
 #include "weaved/parent/parent_internal.h"
@@ -36,6 +37,9 @@ static const struct dispatch_entry engine_table[] = {
     {IMSG_IPAM_SAVE, 1, IMSG_DATA_MAX, false, parent_handle_ipam_save},
     DISPATCH_EMPTY(IMSG_IPAM_SAVE_END, parent_handle_ipam_save_end),
     DISPATCH_EMPTY(IMSG_IPAM_DAMAGED, parent_handle_ipam_damaged),
+    DISPATCH(IMSG_KX3_START, struct imsg_kx3_start, hardened_handle_start),
+    DISPATCH(IMSG_KX3_FINISH, struct imsg_kx3_finish, hardened_handle_finish),
+    DISPATCH(IMSG_KX3_CANCEL, struct imsg_kx3_cancel, hardened_handle_cancel),
 };
 
 static const struct dispatch_entry control_table[] = {
@@ -147,10 +151,14 @@ parent_warn(void)
 		return;
 	}
 	log_info("Encryption enabled, password from %s", parent.source);
-	if (password_bits(parent.password) < WEAK_BITS) {
+	if (parent.conf->protocol != CONF_PROTOCOL_HARDENED &&
+	    password_bits(parent.password) < WEAK_BITS) {
 		strlcpy(parent.warning,
-		    "the password is weak: protocol weave "
-		    "lets any stranger guess it offline",
+		    parent.conf->protocol == CONF_PROTOCOL_WEAVE
+			? "the password is weak: protocol weave "
+			  "lets any stranger guess it offline"
+			: "the password is weak: protocol mixed protects it "
+			  "only as well as the Weave routers of the mesh do",
 		    sizeof(parent.warning));
 		log_warn("%s", parent.warning);
 	}
@@ -170,6 +178,7 @@ parent_adopt_password(struct password *password, const char *source)
 	password_free(parent.password);
 	parent.password = copy;
 	keys_set_password(parent.keys, password);
+	hardened_set_password(parent.base, password);
 	strlcpy(parent.source, source, sizeof(parent.source));
 	parent_warn();
 }
@@ -188,6 +197,13 @@ parent_send_conf(void)
 	message.offloads = parent.fds.offloads;
 	message.port = conf->port;
 	message.encrypted = parent.password != NULL;
+	message.version_min = message.version_max = 2;
+	/* Without a password there is version 2 alone. */
+	if (message.encrypted && conf->protocol == CONF_PROTOCOL_HARDENED)
+		message.version_min = 3;
+	if (message.encrypted && conf->protocol != CONF_PROTOCOL_WEAVE)
+		message.version_max = 3;
+	message.listen_first = conf->protocol == CONF_PROTOCOL_MIXED;
 	message.discovery = conf->discovery;
 	message.cipher_library = conf->cipher == CONF_CIPHER_LIBRARY;
 	strlcpy(message.bridge, conf->bridge, sizeof(message.bridge));
@@ -463,13 +479,17 @@ parent_setup(char *error)
 	log_set_level(parent.conf->log);
 	log_info("weaved %s starting", WEAVED_VERSION);
 	parent_accounts();
-	parent_adopt_password(password, source);
 	if (descriptors_open_sockets(&parent.fds, parent.conf, error) == -1 ||
 	    descriptors_make_root(error) == -1 ||
 	    (parent.state = state_open(parent.conf->state_directory, error)) ==
 		NULL)
 		return false;
 	parent_choose_name();
+	if (!hardened_init(parent.name, parent.conf, &parent.targets)) {
+		strlcpy(error, "no memory for keys", CONF_ERROR_MAX);
+		return false;
+	}
+	parent_adopt_password(password, source);
 	if (descriptors_open_tap(
 		&parent.fds, parent.conf, parent.name, error) == -1 ||
 	    descriptors_open_control(
@@ -618,6 +638,7 @@ parent_main(const struct parent_options *options)
 	parent_run();
 	unlink(parent.conf->control_socket);
 	keys_free(parent.keys);
+	hardened_free();
 	password_free(parent.password);
 	log_info("stopped");
 	return parent.failed ? 1 : 0;

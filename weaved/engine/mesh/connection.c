@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "weaved/engine/mesh/connection.h"
+#include "weaved/engine/mesh/connection_internal.h"
 #include "weaved/engine/mesh/wire.h"
 
 #define READ_CHUNK 16384
@@ -34,6 +34,8 @@ static const connection_step steps[CONNECTION_STATE_MAX] = {
     [CONNECTION_FLAG] = step_flag,
     [CONNECTION_FRAME] = step_frame,
     [CONNECTION_SECRET] = step_wait,
+    [CONNECTION_SHAKE3] = connection3_step,
+    [CONNECTION_WAIT3] = step_wait,
     [CONNECTION_FEATURES] = step_features,
     [CONNECTION_UP] = step_message,
     [CONNECTION_LINGER_OUT] = step_discard,
@@ -42,32 +44,32 @@ static const connection_step steps[CONNECTION_STATE_MAX] = {
 };
 
 static bool buffer_reserve(struct buffer *buf, size_t len);
-static void buffer_consume(struct buffer *buf, size_t len);
-static size_t buffer_len(const struct buffer *buf);
 static void buffer_free(struct buffer *buf);
 
-static void update_watch(struct connection *conn);
-static void input_run(struct connection *conn, uint64_t now);
 static void input_ended(struct connection *conn, int error, uint64_t now);
 static const char *ended_text(
     const struct connection *conn, int error, char *buf, size_t size);
 static ssize_t input_read(struct connection *conn);
-static void output_put(struct connection *conn, const void *data, size_t len);
 static void output_body(struct connection *conn, uint8_t tag, bool has_tag,
     const uint8_t *body, size_t len);
 static void output_finish(struct connection *conn);
 static void send_flag(struct connection *conn, const uint8_t key[MESH_KEY_LEN]);
-static bool send_features(struct connection *conn, uint64_t now);
 static size_t body_limit(const struct connection *conn);
-static int body_get(
-    struct connection *conn, uint8_t **body, size_t *len, uint64_t now);
+static bool waits_for_parent(const struct connection *conn);
+static void wipe(struct connection *conn);
+static void end_with(
+    struct connection *conn, uint64_t now, const char *fmt, va_list ap);
+static enum connection_blame blame_of(const char *error);
+static void agree(
+    struct connection *conn, uint8_t low, uint8_t high, uint64_t now);
+static void time_out(struct connection *conn, uint64_t now);
 static bool body_open(struct connection *conn, uint8_t **body, size_t *len);
 static bool features_take(
     struct connection *conn, uint8_t *body, size_t len, uint64_t now);
 static bool connection_join(struct connection *conn, uint64_t now);
 static void connection_fail(struct connection *conn, uint64_t now);
 
-static size_t
+size_t
 buffer_len(const struct buffer *buf)
 {
 	return buf->end - buf->start;
@@ -98,7 +100,7 @@ buffer_reserve(struct buffer *buf, size_t len)
 }
 
 /* An emptied buffer that had to be large is given back. */
-static void
+void
 buffer_consume(struct buffer *buf, size_t len)
 {
 	buf->start += len;
@@ -134,15 +136,21 @@ connection_pending(const struct connection *conn)
 	return buffer_len(&conn->out);
 }
 
-static void
-update_watch(struct connection *conn)
+static bool
+waits_for_parent(const struct connection *conn)
+{
+	return conn->state == CONNECTION_KEY ||
+	    conn->state == CONNECTION_SECRET || conn->state == CONNECTION_WAIT3;
+}
+
+void
+connection_update_watch(struct connection *conn)
 {
 	bool read, write;
 
 	if (conn->state == CONNECTION_DEAD)
 		return;
-	read =
-	    conn->state != CONNECTION_KEY && conn->state != CONNECTION_SECRET;
+	read = !waits_for_parent(conn);
 	write = buffer_len(&conn->out) > 0 && conn->broken == 0;
 	if (read == conn->watch_read && write == conn->watch_write)
 		return;
@@ -160,9 +168,9 @@ connection_start(struct connection *conn, uint64_t now)
 	conn->since = now;
 	conn->deadline = now + CONNECTION_HANDSHAKE;
 	TAILQ_INIT(&conn->queue);
-	wire_header_put(header);
-	output_put(conn, header, sizeof(header));
-	update_watch(conn);
+	wire_header_put(header, conn->version_min, conn->version_max);
+	connection_put(conn, header, sizeof(header));
+	connection_update_watch(conn);
 }
 
 void
@@ -173,8 +181,7 @@ connection_close(struct connection *conn)
 	conn->fd = -1;
 	buffer_free(&conn->in);
 	buffer_free(&conn->out);
-	explicit_bzero(conn->key, sizeof(conn->key));
-	conn->has_key = false;
+	wipe(conn);
 	conn->state = CONNECTION_DEAD;
 }
 
@@ -190,17 +197,74 @@ connection_doom(struct connection *conn, const char *fmt, ...)
 	va_end(ap);
 }
 
+static void
+end_with(struct connection *conn, uint64_t now, const char *fmt, va_list ap)
+{
+	if (!connection_live(conn))
+		return;
+	vsnprintf(conn->cause, sizeof(conn->cause), fmt, ap);
+	connection_fail(conn, now);
+}
+
 void
 connection_end(struct connection *conn, uint64_t now, const char *fmt, ...)
 {
 	va_list ap;
 
-	if (!connection_live(conn))
-		return;
 	va_start(ap, fmt);
-	vsnprintf(conn->cause, sizeof(conn->cause), fmt, ap);
+	end_with(conn, now, fmt, ap);
 	va_end(ap);
-	connection_fail(conn, now);
+}
+
+void
+connection_blame(struct connection *conn, enum connection_blame blame,
+    uint64_t now, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (connection_live(conn))
+		conn->blame = blame;
+	va_start(ap, fmt);
+	end_with(conn, now, fmt, ap);
+	va_end(ap);
+}
+
+const char *
+connection_blame_word(enum connection_blame blame)
+{
+	static const char *words[BLAME_MAX] = {
+	    [BLAME_OTHER] = "other",
+	    [BLAME_PASSWORD] = "password",
+	    [BLAME_DOWNGRADE] = "downgrade",
+	    [BLAME_VERSIONS] = "versions",
+	    [BLAME_TIMEOUT] = "timeout",
+	    [BLAME_KEY] = "refused_key",
+	    [BLAME_THROTTLED] = "throttled",
+	    [BLAME_NAME] = "name",
+	};
+
+	return words[blame];
+}
+
+/* The words of the parent's key interface of version 2. */
+static enum connection_blame
+blame_of(const char *error)
+{
+	if (strcmp(error, "password mismatch") == 0)
+		return BLAME_PASSWORD;
+	if (strcmp(error, "low-order key") == 0)
+		return BLAME_KEY;
+	return BLAME_OTHER;
+}
+
+/* Every key, and what a handshake kept. */
+static void
+wipe(struct connection *conn)
+{
+	record_wipe(&conn->record);
+	explicit_bzero(conn->udp, sizeof(conn->udp));
+	free(conn->shake);
+	conn->shake = NULL;
 }
 
 /*
@@ -220,7 +284,7 @@ connection_fail(struct connection *conn, uint64_t now)
 		conn->ops->kx_cancel(conn->arg, conn);
 	conn->has_handle = false;
 	conn->ops->ended(conn->arg, conn, now);
-	explicit_bzero(conn->key, sizeof(conn->key));
+	wipe(conn);
 	buffer_free(&conn->in);
 	if (!soft) {
 		conn->state = CONNECTION_DEAD;
@@ -231,7 +295,7 @@ connection_fail(struct connection *conn, uint64_t now)
 		conn->deadline = now + CONNECTION_LINGER;
 		output_finish(conn);
 	}
-	update_watch(conn);
+	connection_update_watch(conn);
 }
 
 /* All output is out: tell the peer that no more comes. */
@@ -245,8 +309,8 @@ output_finish(struct connection *conn)
 	shutdown(conn->fd, SHUT_WR);
 }
 
-static void
-output_put(struct connection *conn, const void *data, size_t len)
+void
+connection_put(struct connection *conn, const void *data, size_t len)
 {
 	if (conn->broken != 0)
 		return;
@@ -264,7 +328,8 @@ output_body(struct connection *conn, uint8_t tag, bool has_tag,
     const uint8_t *body, size_t len)
 {
 	size_t plain = len + (has_tag ? 1 : 0);
-	size_t total = WIRE_LENGTH_LEN + plain + (conn->has_key ? WIRE_TAG : 0);
+	size_t overhead = record_overhead(&conn->record);
+	size_t total = WIRE_LENGTH_LEN + plain + overhead;
 	uint8_t *out, *text;
 
 	if (conn->broken != 0)
@@ -275,15 +340,13 @@ output_body(struct connection *conn, uint8_t tag, bool has_tag,
 		return;
 	}
 	out = conn->out.data + conn->out.end;
-	text = out + WIRE_LENGTH_LEN + (conn->has_key ? WIRE_TAG : 0);
+	text = out + WIRE_LENGTH_LEN + overhead;
 	if (has_tag)
 		*text = tag;
 	if (len > 0)
 		memcpy(text + (has_tag ? 1 : 0), body, len);
 	wire_length_put(total - WIRE_LENGTH_LEN, out);
-	if (conn->has_key)
-		wire_seal(conn->key, conn->outbound, conn->sealed++,
-		    out + WIRE_LENGTH_LEN, text, plain);
+	record_seal(&conn->record, out + WIRE_LENGTH_LEN, text, plain);
 	conn->out.end += total;
 }
 
@@ -294,7 +357,7 @@ connection_send(
 	if (!connection_live(conn) || !conn->sent_features)
 		return;
 	output_body(conn, tag, true, body, len);
-	update_watch(conn);
+	connection_update_watch(conn);
 }
 
 void
@@ -322,7 +385,7 @@ connection_writable(struct connection *conn, uint64_t now)
 			conn->ops->drained(conn->arg, conn);
 	}
 	output_finish(conn);
-	update_watch(conn);
+	connection_update_watch(conn);
 	if (conn->broken != 0)
 		connection_readable(conn, now);
 }
@@ -352,8 +415,7 @@ connection_readable(struct connection *conn, uint64_t now)
 	int i;
 
 	for (i = 0; i < READS_MAX && conn->state != CONNECTION_DEAD; i++) {
-		if (conn->state == CONNECTION_KEY ||
-		    conn->state == CONNECTION_SECRET)
+		if (waits_for_parent(conn))
 			break;
 		n = input_read(conn);
 		if (n == -1 && (errno == EAGAIN || errno == EWOULDBLOCK))
@@ -362,15 +424,15 @@ connection_readable(struct connection *conn, uint64_t now)
 			input_ended(conn, n == 0 ? 0 : errno, now);
 			break;
 		}
-		input_run(conn, now);
+		connection_run(conn, now);
 		if (n < READ_CHUNK)
 			break;
 	}
-	update_watch(conn);
+	connection_update_watch(conn);
 }
 
-static void
-input_run(struct connection *conn, uint64_t now)
+void
+connection_run(struct connection *conn, uint64_t now)
 {
 	while (steps[conn->state](conn, now))
 		;
@@ -384,12 +446,14 @@ ended_text(const struct connection *conn, int error, char *buf, size_t size)
 	switch (conn->state) {
 	case CONNECTION_HEADER:
 		return "closed by the peer before its header was complete";
+	case CONNECTION_SHAKE3:
+		return "closed by the peer in the handshake";
 	case CONNECTION_FLAG:
 		return "closed by the peer before its key";
 	case CONNECTION_FRAME:
 		return "closed by the peer before its features";
 	case CONNECTION_FEATURES:
-		if (conn->encrypted)
+		if (conn->encrypted && conn->version == WIRE_VERSION_OLD)
 			return "password mismatch, or the peer refused: "
 			       "closed before its features";
 		return "refused by the peer: closed before its features";
@@ -447,13 +511,12 @@ step_header(struct connection *conn, uint64_t now)
 		connection_end(conn, now, "not a Weave peer (bad header)");
 		return false;
 	}
+	agree(conn, low, high, now);
+	if (conn->version == WIRE_VERSION_NEW)
+		connection3_begin(conn, header, now);
 	buffer_consume(&conn->in, WIRE_HEADER_LEN);
-	if (low > WIRE_VERSION || high < WIRE_VERSION) {
-		connection_end(conn, now,
-		    "incompatible versions (ours %d-%d, theirs %u-%u)",
-		    WIRE_VERSION, WIRE_VERSION, low, high);
-		return false;
-	}
+	if (conn->version != WIRE_VERSION_OLD)
+		return connection_live(conn);
 	if (!conn->encrypted) {
 		send_flag(conn, NULL);
 		return true;
@@ -463,14 +526,35 @@ step_header(struct connection *conn, uint64_t now)
 	return false;
 }
 
+/* The highest version that both speak, or the end. */
+static void
+agree(struct connection *conn, uint8_t low, uint8_t high, uint64_t now)
+{
+	uint8_t most = high < conn->version_max ? high : conn->version_max;
+	const char *hint = "";
+
+	if (most >= low && most >= conn->version_min) {
+		conn->version = most;
+		return;
+	}
+	if (conn->version_min == WIRE_VERSION_NEW)
+		hint = ": we are hardened, a peer of version 2 needs "
+		       "\"protocol: mixed\" here";
+	else if (low >= WIRE_VERSION_NEW)
+		hint = ": the peer is hardened";
+	connection_blame(conn, BLAME_VERSIONS, now,
+	    "incompatible versions (ours %u-%u, theirs %u-%u)%s",
+	    conn->version_min, conn->version_max, low, high, hint);
+}
+
 static void
 send_flag(struct connection *conn, const uint8_t key[MESH_KEY_LEN])
 {
 	uint8_t flag = key == NULL ? FLAG_PLAIN : FLAG_ENCRYPTED;
 
-	output_put(conn, &flag, sizeof(flag));
+	connection_put(conn, &flag, sizeof(flag));
 	if (key != NULL)
-		output_put(conn, key, MESH_KEY_LEN);
+		connection_put(conn, key, MESH_KEY_LEN);
 	conn->state = CONNECTION_FLAG;
 }
 
@@ -487,8 +571,8 @@ connection_kx_started(struct connection *conn, uint32_t handle,
 	conn->has_handle = true;
 	conn->handle = handle;
 	send_flag(conn, key);
-	input_run(conn, now);
-	update_watch(conn);
+	connection_run(conn, now);
+	connection_update_watch(conn);
 }
 
 static bool
@@ -512,14 +596,14 @@ step_flag(struct connection *conn, uint64_t now)
 	if (!conn->encrypted) {
 		buffer_consume(&conn->in, 1);
 		conn->state = CONNECTION_FEATURES;
-		return send_features(conn, now);
+		return connection_send_features(conn, now);
 	}
 	if (buffer_len(&conn->in) < 1 + MESH_KEY_LEN)
 		return false;
 	memcpy(key, in + 1, sizeof(key));
 	buffer_consume(&conn->in, 1 + MESH_KEY_LEN);
 	if (conn->listen_first) {
-		memcpy(conn->key, key, sizeof(key));
+		memcpy(conn->peer_key, key, sizeof(key));
 		conn->state = CONNECTION_FRAME;
 		return true;
 	}
@@ -531,8 +615,7 @@ step_flag(struct connection *conn, uint64_t now)
 
 /*
  * Listening first: the whole sealed frame goes to the parent and stays in the
- * buffer, to be opened here once the key came. Until then conn->key holds the
- * peer's public key.
+ * buffer, to be opened here once the key came.
  */
 static bool
 step_frame(struct connection *conn, uint64_t now)
@@ -540,15 +623,16 @@ step_frame(struct connection *conn, uint64_t now)
 	uint8_t *body;
 	size_t len;
 
-	if (body_get(conn, &body, &len, now) != 1)
+	if (connection_body(conn, &body, &len, now) != 1)
 		return false;
 	if (len < WIRE_TAG) {
-		connection_end(conn, now, "password mismatch");
+		connection_blame(
+		    conn, BLAME_PASSWORD, now, "password mismatch");
 		return false;
 	}
 	conn->state = CONNECTION_SECRET;
 	conn->has_handle = false;
-	conn->ops->kx_finish(conn->arg, conn, conn->key, body, len);
+	conn->ops->kx_finish(conn->arg, conn, conn->peer_key, body, len);
 	return false;
 }
 
@@ -559,19 +643,18 @@ connection_kx_finished(struct connection *conn, const uint8_t key[MESH_KEY_LEN],
 	if (conn->state != CONNECTION_SECRET)
 		return;
 	if (error != NULL) {
-		connection_end(conn, now, "%s", error);
+		connection_blame(conn, blame_of(error), now, "%s", error);
 		return;
 	}
-	memcpy(conn->key, key, MESH_KEY_LEN);
-	conn->has_key = true;
+	record_key2(&conn->record, conn->outbound, key);
 	conn->state = CONNECTION_FEATURES;
-	if (conn->listen_first || send_features(conn, now))
-		input_run(conn, now);
-	update_watch(conn);
+	if (conn->listen_first || connection_send_features(conn, now))
+		connection_run(conn, now);
+	connection_update_watch(conn);
 }
 
-static bool
-send_features(struct connection *conn, uint64_t now)
+bool
+connection_send_features(struct connection *conn, uint64_t now)
 {
 	uint8_t buf[CONNECTION_FEATURES_MAX];
 	size_t len;
@@ -591,14 +674,17 @@ body_limit(const struct connection *conn)
 {
 	if (conn->state == CONNECTION_UP)
 		return WIRE_BODY_MAX;
+	if (conn->shake != NULL)
+		return handshake3_limit(conn->shake);
 	if (conn->listen_first && conn->encrypted)
 		return MESH_FIRST_FRAME_MAX;
 	return CONNECTION_FEATURES_MAX;
 }
 
 /* 1: a whole body is there, 0: not yet, -1: ended. Nothing is consumed. */
-static int
-body_get(struct connection *conn, uint8_t **body, size_t *len, uint64_t now)
+int
+connection_body(
+    struct connection *conn, uint8_t **body, size_t *len, uint64_t now)
 {
 	if (buffer_len(&conn->in) < WIRE_LENGTH_LEN)
 		return 0;
@@ -619,13 +705,12 @@ body_get(struct connection *conn, uint8_t **body, size_t *len, uint64_t now)
 static bool
 body_open(struct connection *conn, uint8_t **body, size_t *len)
 {
-	if (!conn->has_key)
-		return true;
-	if (!wire_open(conn->key, !conn->outbound, conn->opened++,
-		*body + WIRE_TAG, *body, *len))
+	size_t overhead = record_overhead(&conn->record);
+
+	if (!record_open(&conn->record, *body + overhead, *body, *len))
 		return false;
-	*body += WIRE_TAG;
-	*len -= WIRE_TAG;
+	*body += overhead;
+	*len -= overhead;
 	return true;
 }
 
@@ -635,11 +720,14 @@ step_features(struct connection *conn, uint64_t now)
 	uint8_t *body;
 	size_t len, whole;
 
-	if (body_get(conn, &body, &len, now) != 1)
+	if (connection_body(conn, &body, &len, now) != 1)
 		return false;
 	whole = WIRE_LENGTH_LEN + len;
+	if (conn->shake != NULL && !connection3_sealed(conn, body, len, now))
+		return false;
 	if (!body_open(conn, &body, &len)) {
-		connection_end(conn, now, "password mismatch");
+		connection_blame(
+		    conn, BLAME_PASSWORD, now, "password mismatch");
 		return false;
 	}
 	if (!features_take(conn, body, len, now))
@@ -659,7 +747,7 @@ features_take(struct connection *conn, uint8_t *body, size_t len, uint64_t now)
 		return false;
 	}
 	conn->uid = conn->conn_id ^ conn->features.conn_id;
-	return true;
+	return conn->shake == NULL || connection3_is_peer(conn, now);
 }
 
 static bool
@@ -667,12 +755,13 @@ connection_join(struct connection *conn, uint64_t now)
 {
 	char cause[CTL_CAUSE_MAX];
 
-	if (!conn->sent_features && !send_features(conn, now))
+	if (!conn->sent_features && !connection_send_features(conn, now))
 		return false;
 	if (!conn->ops->join(conn->arg, conn, cause, sizeof(cause), now)) {
 		connection_end(conn, now, "%s", cause);
 		return false;
 	}
+	connection3_done(conn);
 	conn->state = CONNECTION_UP;
 	conn->since = now;
 	conn->deadline = now + CONNECTION_SILENCE;
@@ -688,7 +777,7 @@ step_message(struct connection *conn, uint64_t now)
 	uint8_t *body;
 	size_t len, whole;
 
-	if (body_get(conn, &body, &len, now) != 1)
+	if (connection_body(conn, &body, &len, now) != 1)
 		return false;
 	whole = WIRE_LENGTH_LEN + len;
 	if (!body_open(conn, &body, &len)) {
@@ -708,6 +797,26 @@ step_message(struct connection *conn, uint64_t now)
 	return conn->doom[0] == '\0';
 }
 
+/*
+ * Both ends wait at version 2 only if both would have spoken version 3, had
+ * nobody changed a header.
+ */
+static void
+time_out(struct connection *conn, uint64_t now)
+{
+	if (conn->state == CONNECTION_UP)
+		connection_blame(
+		    conn, BLAME_TIMEOUT, now, "timeout: nothing heard");
+	else if (conn->state == CONNECTION_FRAME &&
+	    conn->version_max > conn->version)
+		connection_blame(conn, BLAME_DOWNGRADE, now,
+		    "timeout in the handshake: possible downgrade (the peer "
+		    "offered version 2 and waits as we do)");
+	else
+		connection_blame(
+		    conn, BLAME_TIMEOUT, now, "timeout in the handshake");
+}
+
 uint64_t
 connection_tick(struct connection *conn, uint64_t now)
 {
@@ -716,9 +825,7 @@ connection_tick(struct connection *conn, uint64_t now)
 	if (conn->state == CONNECTION_DEAD)
 		return UINT64_MAX;
 	if (conn->deadline <= now) {
-		connection_end(conn, now, "%s",
-		    conn->state == CONNECTION_UP ? "timeout: nothing heard"
-						 : "timeout in the handshake");
+		time_out(conn, now);
 		conn->state = CONNECTION_DEAD;
 		return UINT64_MAX;
 	}

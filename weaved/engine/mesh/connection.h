@@ -10,6 +10,9 @@
  * KEY and SECRET wait for the parent and are passed over without a password;
  * FRAME is there when listening first. While the parent works further input
  * stays in the socket.
+ *
+ * Version 3 (hardened-protocol 4) goes its own way from the header to the
+ * features: SHAKE3, and WAIT3 while the parent works, as handshake3 says.
  */
 #ifndef ENGINE_MESH_CONNECTION_H
 #define ENGINE_MESH_CONNECTION_H
@@ -24,7 +27,7 @@
 #include "common/ctl.h"
 #include "weaved/engine/mesh/features.h"
 #include "weaved/engine/mesh/mesh.h"
-#include "weaved/engine/mesh/wire.h"
+#include "weaved/engine/mesh/record.h"
 
 #define CONNECTION_HANDSHAKE 10000 /* from the header to the features */
 #define CONNECTION_SILENCE 60000 /* read deadline afterwards */
@@ -39,6 +42,8 @@ enum connection_state {
 	CONNECTION_FLAG,
 	CONNECTION_FRAME, /* listening first: the peer's features */
 	CONNECTION_SECRET, /* the parent makes the session key */
+	CONNECTION_SHAKE3, /* version 3: frames in the clear */
+	CONNECTION_WAIT3, /* version 3: the parent works */
 	CONNECTION_FEATURES,
 	CONNECTION_UP,
 	CONNECTION_LINGER_OUT, /* ended: the peer may read what we sent */
@@ -46,6 +51,25 @@ enum connection_state {
 	CONNECTION_DEAD,
 	CONNECTION_STATE_MAX
 };
+
+/* What ended it, for counters. */
+enum connection_blame {
+	BLAME_OTHER,
+	BLAME_PASSWORD,
+	BLAME_DOWNGRADE, /* two that listen at version 2 */
+	BLAME_VERSIONS,
+	BLAME_TIMEOUT,
+	BLAME_KEY,
+	BLAME_THROTTLED, /* too many handshakes, or failures */
+	BLAME_NAME,
+	BLAME_MAX
+};
+
+struct handshake3;
+struct imsg_kx3_start;
+struct imsg_kx3_started;
+struct imsg_kx3_finish;
+struct imsg_kx3_finished;
 
 struct buffer {
 	uint8_t *data;
@@ -67,6 +91,10 @@ struct connection {
 	bool outbound;
 	bool encrypted;
 	bool listen_first;
+	uint64_t name; /* our own, and the versions that we offer */
+	uint8_t version_min;
+	uint8_t version_max;
+	uint8_t version; /* agreed on, 0: not yet */
 	uint32_t dial; /* outbound: the dialer's id */
 	struct endpoint local;
 	struct endpoint remote;
@@ -86,14 +114,16 @@ struct connection {
 
 	bool has_handle;
 	uint32_t handle;
-	bool has_key;
-	uint8_t key[MESH_KEY_LEN];
-	uint64_t sealed; /* counters of the nonces */
-	uint64_t opened;
+	uint8_t peer_key[MESH_KEY_LEN]; /* version 2, until the secret */
+	struct handshake3 *shake; /* version 3, until the features */
+	uint8_t udp[2]
+		   [MESH_KEY_LEN]; /* version 3, until the overlay has them */
+	struct record record;
 	size_t discarded; /* bytes read after the end */
 
 	char cause[CTL_CAUSE_MAX]; /* why it ended */
 	char doom[CTL_CAUSE_MAX]; /* why it is to end */
+	enum connection_blame blame;
 	bool never; /* do not dial again */
 
 	/* Of the owner, from the features on. */
@@ -114,6 +144,11 @@ struct connection_ops {
 	void (*kx_finish)(void *arg, struct connection *conn,
 	    const uint8_t key[MESH_KEY_LEN], const uint8_t *frame, size_t len);
 	void (*kx_cancel)(void *arg, struct connection *conn);
+	/* conn->id is filled in by the owner; kx_cancel is for both. */
+	void (*kx3_start)(
+	    void *arg, struct connection *conn, struct imsg_kx3_start *start);
+	void (*kx3_finish)(
+	    void *arg, struct connection *conn, struct imsg_kx3_finish *finish);
 	/* Our features for this peer; length, 0: failed. */
 	size_t (*features)(
 	    void *arg, struct connection *conn, uint8_t *buf, size_t size);
@@ -145,6 +180,12 @@ void connection_kx_started(struct connection *conn, uint32_t handle,
 void connection_kx_finished(struct connection *conn,
     const uint8_t key[MESH_KEY_LEN], const char *error, uint64_t now);
 
+/* False: nobody waits for this, its handle is to be cancelled. */
+bool connection_kx3_started(struct connection *conn,
+    const struct imsg_kx3_started *started, uint64_t now);
+void connection_kx3_finished(struct connection *conn,
+    const struct imsg_kx3_finished *finished, uint64_t now);
+
 /* Not ended yet. */
 bool connection_live(const struct connection *conn);
 /* Between accept or dial and the features. */
@@ -163,5 +204,9 @@ void connection_doom(struct connection *conn, const char *fmt, ...)
 /* Ends it now. Not from within its own ops. */
 void connection_end(struct connection *conn, uint64_t now, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+/* The same, and who is to blame. */
+void connection_blame(struct connection *conn, enum connection_blame blame,
+    uint64_t now, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+const char *connection_blame_word(enum connection_blame blame);
 
 #endif

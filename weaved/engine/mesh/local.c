@@ -23,6 +23,7 @@ static void remove_added(
     struct mesh *mesh, struct connection *conn, uint64_t now);
 static void log_end(
     struct mesh *mesh, const struct connection *conn, uint64_t now);
+static void count_failure(struct mesh *mesh, const struct connection *conn);
 static void keep_refusal(
     struct mesh *mesh, const struct connection *conn, uint64_t now);
 
@@ -147,8 +148,14 @@ check_overlay(
 
 	conn->trusted = conn->trusted && conn->features.trusted;
 	link.has_key = conn->encrypted && !conn->trusted;
-	if (link.has_key)
-		memcpy(link.key, conn->key, sizeof(link.key));
+	link.version = conn->version;
+	if (link.has_key && conn->version == WIRE_VERSION_NEW)
+		memcpy(link.keys, conn->udp, sizeof(link.keys));
+	else if (link.has_key) {
+		memcpy(link.keys[0], conn->record.send.key, MESH_KEY_LEN);
+		memcpy(link.keys[1], conn->record.send.key, MESH_KEY_LEN);
+	}
+	explicit_bzero(conn->udp, sizeof(conn->udp));
 	strlcpy(link.overlays, conn->features.overlays, sizeof(link.overlays));
 	strlcpy(cause, "no overlays in common", size);
 	ok =
@@ -158,7 +165,10 @@ check_overlay(
 	return ok;
 }
 
-/* Two connections to one peer: the lower UID stays, equal ones both go. */
+/*
+ * Two connections to one peer: the newer protocol stays, for who changed a
+ * header must not gain by it; then the lower UID, equal ones both go.
+ */
 static bool
 check_duplicate(struct mesh *mesh, struct connection *conn, char *cause,
     size_t size, uint64_t now)
@@ -170,9 +180,11 @@ check_duplicate(struct mesh *mesh, struct connection *conn, char *cause,
 	old = mesh_connection_to(mesh, conn->features.name);
 	if (old == NULL)
 		return true;
-	uid = old->uid;
+	uid = old->version < conn->version ? UINT64_MAX : old->uid;
 	snprintf(cause, size, "multiple connections to %s: the other one stays",
 	    peername_format(conn->features.name, name));
+	if (conn->version < old->version)
+		return false;
 	if (conn->uid <= uid)
 		connection_end(old, now, "%s", cause);
 	return conn->uid < uid;
@@ -229,7 +241,7 @@ local_join(
 	if (!add(mesh, conn, cause, size, now))
 		return false;
 	log_info("%s: connection ready; using protocol version %d",
-	    local_format(conn, buf), WIRE_VERSION);
+	    local_format(conn, buf), conn->version);
 	log_info("%s: connection added%s", buf,
 	    restarted   ? " (restarted peer)"
 		: fresh ? " (new peer)"
@@ -316,6 +328,13 @@ keep_refusal(struct mesh *mesh, const struct connection *conn, uint64_t now)
 	strlcpy(slot->cause, conn->cause, sizeof(slot->cause));
 }
 
+static void
+count_failure(struct mesh *mesh, const struct connection *conn)
+{
+	mesh->failed++;
+	mesh->blamed[conn->blame]++;
+}
+
 /* The connection ended, wherever it was. */
 void
 local_leave(void *arg, struct connection *conn, uint64_t now)
@@ -330,7 +349,7 @@ local_leave(void *arg, struct connection *conn, uint64_t now)
 	if (added)
 		remove_added(mesh, conn, now);
 	else
-		mesh->failed++;
+		count_failure(mesh, conn);
 	if (conn->outbound)
 		dialer_ended(
 		    mesh->dialer, conn->dial, conn->cause, conn->never, now);

@@ -8,6 +8,7 @@
 #include <sodium.h>
 
 #include "weaved/engine/mesh/mesh_internal.h"
+#include "weaved/weaved.h"
 
 #define ROUTES_IDLE 10 /* ms from a change to the recalculation */
 #define ROUTES_PAUSE 100 /* between two under load */
@@ -52,6 +53,10 @@ static void on_kx_start(void *arg, struct connection *conn);
 static void on_kx_finish(void *arg, struct connection *conn,
     const uint8_t key[MESH_KEY_LEN], const uint8_t *frame, size_t len);
 static void on_kx_cancel(void *arg, struct connection *conn);
+static void on_kx3_start(
+    void *arg, struct connection *conn, struct imsg_kx3_start *start);
+static void on_kx3_finish(
+    void *arg, struct connection *conn, struct imsg_kx3_finish *finish);
 static bool on_message(void *arg, struct connection *conn, const uint8_t *body,
     size_t len, char *cause, size_t size, uint64_t now);
 static void on_drained(void *arg, struct connection *conn);
@@ -63,6 +68,8 @@ static const struct connection_ops connection_ops = {
     .kx_start = on_kx_start,
     .kx_finish = on_kx_finish,
     .kx_cancel = on_kx_cancel,
+    .kx3_start = on_kx3_start,
+    .kx3_finish = on_kx3_finish,
     .features = local_features,
     .join = local_join,
     .message = on_message,
@@ -379,6 +386,9 @@ connection_new(struct mesh *mesh, int fd, struct endpoint local,
 	conn->outbound = outbound;
 	conn->encrypted = mesh->conf.encrypted;
 	conn->listen_first = mesh->conf.listen_first;
+	conn->name = mesh->conf.name;
+	conn->version_min = mesh->conf.version_min;
+	conn->version_max = mesh->conf.version_max;
 	conn->conn_id = random_id();
 	conn->since = now;
 	TAILQ_INIT(&conn->queue);
@@ -547,6 +557,30 @@ mesh_kx_finished(struct mesh *mesh, uint32_t conn,
 		return;
 	mesh->urgent = true;
 	connection_kx_finished(found, key, error, now);
+}
+
+void
+mesh_kx3_started(
+    struct mesh *mesh, const struct imsg_kx3_started *started, uint64_t now)
+{
+	struct connection *found = mesh_connection(mesh, started->conn);
+
+	mesh->urgent = true;
+	if ((found == NULL || !connection_kx3_started(found, started, now)) &&
+	    started->handle != 0)
+		mesh->ops->kx3_cancel(mesh->arg, started->handle);
+}
+
+void
+mesh_kx3_finished(
+    struct mesh *mesh, const struct imsg_kx3_finished *finished, uint64_t now)
+{
+	struct connection *found = mesh_connection(mesh, finished->conn);
+
+	if (found == NULL)
+		return;
+	mesh->urgent = true;
+	connection_kx3_finished(found, finished, now);
 }
 
 uint64_t
@@ -838,7 +872,29 @@ on_kx_cancel(void *arg, struct connection *conn)
 {
 	struct mesh *mesh = arg;
 
-	mesh->ops->kx_cancel(mesh->arg, conn->id, conn->handle);
+	if (conn->version == WIRE_VERSION_NEW)
+		mesh->ops->kx3_cancel(mesh->arg, conn->handle);
+	else
+		mesh->ops->kx_cancel(mesh->arg, conn->id, conn->handle);
+}
+
+static void
+on_kx3_start(void *arg, struct connection *conn, struct imsg_kx3_start *start)
+{
+	struct mesh *mesh = arg;
+
+	start->conn = conn->id;
+	mesh->ops->kx3_start(mesh->arg, start);
+}
+
+static void
+on_kx3_finish(
+    void *arg, struct connection *conn, struct imsg_kx3_finish *finish)
+{
+	struct mesh *mesh = arg;
+
+	finish->conn = conn->id;
+	mesh->ops->kx3_finish(mesh->arg, finish);
 }
 
 static bool

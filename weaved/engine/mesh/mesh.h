@@ -1,6 +1,6 @@
 /*
  * The mesh layer of the engine: TCP connections to neighbours, handshake
- * (protocol version 2), gossip, topology, routes and the connection maker.
+ * (protocol versions 2 and 3), gossip, topology, routes and the connection maker.
  *
  * It knows neither the event loop nor other processes: its owner gives it
  * descriptors, readiness and the time (milliseconds of CLOCK_MONOTONIC), and
@@ -24,13 +24,19 @@
 #define MESH_FIRST_FRAME_MAX 1024 /* listen first: sealed features */
 
 struct mesh;
+struct imsg_kx3_start;
+struct imsg_kx3_started;
+struct imsg_kx3_finish;
+struct imsg_kx3_finished;
 
 struct mesh_conf {
 	uint64_t name; /* our own, not PEERNAME_UNKNOWN */
 	char nickname[NICKNAME_MAX];
 	uint16_t port; /* TCP and UDP, of us and by assumption of all */
 	bool encrypted; /* a password is set */
-	bool listen_first; /* hardened-protocol 2: speak second */
+	bool listen_first; /* hardened-protocol 2: speak second at version 2 */
+	uint8_t version_min; /* of the protocol: 2 or 3 */
+	uint8_t version_max; /* 3 only when encrypted */
 	bool discovery;
 	uint32_t limit; /* connections, 0: none */
 	struct subnet trusted[SUBNETS_MAX];
@@ -42,8 +48,10 @@ struct mesh_link {
 	uint64_t peer;
 	uint64_t uid; /* of the connection, equal at both ends */
 	bool outbound;
-	bool has_key; /* frames are sealed with key */
-	uint8_t key[MESH_KEY_LEN];
+	bool has_key; /* frames are sealed with keys */
+	uint8_t version; /* of the protocol */
+	/* Of who dialled, then of the other; equal at version 2. */
+	uint8_t keys[2][MESH_KEY_LEN];
 	struct endpoint local; /* of the TCP connection */
 	struct endpoint remote;
 	bool has_overlays; /* false: compatibility mode (3.3) */
@@ -69,6 +77,10 @@ struct mesh_ops {
 	    const uint8_t *frame, size_t len);
 	/* The connection ended before kx_finish. */
 	void (*kx_cancel)(void *arg, uint32_t conn, uint32_t handle);
+	/* The same of version 3: see weaved.h and parent/kx3.h. */
+	void (*kx3_start)(void *arg, const struct imsg_kx3_start *start);
+	void (*kx3_finish)(void *arg, const struct imsg_kx3_finish *finish);
+	void (*kx3_cancel)(void *arg, uint32_t handle);
 
 	/*
 	 * A peer's overlay became established or an established connection
@@ -152,6 +164,12 @@ void mesh_kx_started(struct mesh *mesh, uint32_t conn, uint32_t handle,
 /* error: "password mismatch", "low-order key", ... or NULL and the key. */
 void mesh_kx_finished(struct mesh *mesh, uint32_t conn,
     const uint8_t key[MESH_KEY_LEN], const char *error, uint64_t now);
+
+/* Of any content; both may be wiped afterwards. */
+void mesh_kx3_started(
+    struct mesh *mesh, const struct imsg_kx3_started *started, uint64_t now);
+void mesh_kx3_finished(
+    struct mesh *mesh, const struct imsg_kx3_finished *finished, uint64_t now);
 
 /* Input. fd is taken over, also on refusal. */
 void mesh_accepted(struct mesh *mesh, int fd, struct endpoint local,

@@ -57,8 +57,13 @@ mesh_show_status(const struct mesh *mesh, struct ctl_status *status)
 	struct connection *conn;
 	size_t i;
 
-	strlcpy(status->protocol, "weave", sizeof(status->protocol));
-	status->protocol_min = status->protocol_max = WIRE_VERSION;
+	strlcpy(status->protocol,
+	    mesh->conf.version_max == WIRE_VERSION_OLD       ? "weave"
+		: mesh->conf.version_min == WIRE_VERSION_OLD ? "mixed"
+							     : "hardened",
+	    sizeof(status->protocol));
+	status->protocol_min = mesh->conf.version_min;
+	status->protocol_max = mesh->conf.version_max;
 	status->name = mesh->conf.name;
 	local_print(
 	    status->nickname, sizeof(status->nickname), mesh->conf.nickname);
@@ -101,7 +106,7 @@ show_connection(const struct show *show, const struct connection *conn)
 	row.peer = conn->features.name;
 	local_print(
 	    row.nickname, sizeof(row.nickname), conn->features.nickname);
-	row.version = WIRE_VERSION;
+	row.version = conn->version;
 	row.age = (uint32_t)((show->now - conn->since) / 1000);
 	row.trusted = conn->trusted;
 	row.weaved = conn->features.software[0] != '\0';
@@ -299,12 +304,19 @@ show_counters(const struct show *show)
 	struct connection_tree tree = mesh->connections;
 	struct connection *conn;
 	uint64_t clear = 0;
+	char name[64];
+	int i;
 
 	RB_FOREACH(conn, connection_tree, &tree)
 		clear += conn->established && conn->encrypted && conn->trusted;
 	show_counter(show, "mesh.connections.clear", clear);
 	show_counter(show, "mesh.terminations", mesh->terminations);
 	show_counter(show, "mesh.handshake.failed", mesh->failed);
+	for (i = 0; i < BLAME_MAX; i++) {
+		snprintf(name, sizeof(name), "mesh.handshake.failed.%s",
+		    connection_blame_word((enum connection_blame)i));
+		show_counter(show, name, mesh->blamed[i]);
+	}
 	show_counter(show, "mesh.accept.refused", mesh->refused);
 	show_counter(show, "mesh.channels.relayed", mesh->gossip.nchannels);
 }

@@ -17,11 +17,12 @@ _Static_assert(WIRE_TAG == crypto_secretbox_MACBYTES, "tag");
 static const uint8_t word[WORD_LEN] = {'w', 'e', 'a', 'v', 'e'};
 
 void
-wire_header_put(uint8_t header[WIRE_HEADER_LEN])
+wire_header_put(
+    uint8_t header[WIRE_HEADER_LEN], uint8_t lowest, uint8_t highest)
 {
 	memcpy(header, word, WORD_LEN);
-	header[WORD_LEN] = WIRE_VERSION;
-	header[WORD_LEN + 1] = WIRE_VERSION;
+	header[WORD_LEN] = lowest;
+	header[WORD_LEN + 1] = highest;
 }
 
 bool

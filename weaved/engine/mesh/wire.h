@@ -10,7 +10,8 @@
 #include <stdint.h>
 
 #define WIRE_HEADER_LEN 7 /* "weave", lowest, highest version */
-#define WIRE_VERSION 2 /* the only one we speak so far */
+#define WIRE_VERSION_OLD 2 /* as Weave speaks it */
+#define WIRE_VERSION_NEW 3 /* the hardened one */
 #define WIRE_KEY_LEN 32 /* session key */
 #define WIRE_NONCE_LEN 24
 #define WIRE_TAG 16 /* bytes before a sealed body */
@@ -30,8 +31,9 @@ enum wire_message {
 	WIRE_MESSAGE_MAX
 };
 
-/* Offers WIRE_VERSION alone. */
-void wire_header_put(uint8_t header[WIRE_HEADER_LEN]);
+/* Offers this range of versions. */
+void wire_header_put(
+    uint8_t header[WIRE_HEADER_LEN], uint8_t lowest, uint8_t highest);
 /* False: not the protocol word, or no range. */
 bool wire_header_get(
     const uint8_t header[WIRE_HEADER_LEN], uint8_t *lowest, uint8_t *highest);

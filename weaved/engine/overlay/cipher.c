@@ -53,7 +53,14 @@ cipher_key_init(struct cipher_key *key, const uint8_t session[CIPHER_KEY_LEN],
 	uint8_t nonce[NONCE_LEN];
 
 	prefix(nonce, outbound);
-	crypto_core_hsalsa20(key->subkey, nonce, session, NULL);
+	cipher_key_derive(key, session, nonce);
+}
+
+void
+cipher_key_derive(struct cipher_key *key, const uint8_t session[CIPHER_KEY_LEN],
+    const uint8_t start[CIPHER_PREFIX_LEN])
+{
+	crypto_core_hsalsa20(key->subkey, start, session, NULL);
 }
 
 void

@@ -15,6 +15,7 @@
 
 #define CIPHER_KEY_LEN 32
 #define CIPHER_TAG_LEN 16
+#define CIPHER_PREFIX_LEN 16 /* of a nonce, before the sequence number */
 
 /*
  * One direction of a connection. All its nonces begin with the same 16 bytes,
@@ -36,6 +37,10 @@ struct cipher_packet {
 /* outbound: the *sender* is the outbound side of the TCP connection. */
 void cipher_key_init(struct cipher_key *key,
     const uint8_t session[CIPHER_KEY_LEN], bool outbound);
+/* The same for nonces that begin otherwise. */
+void cipher_key_derive(struct cipher_key *key,
+    const uint8_t session[CIPHER_KEY_LEN],
+    const uint8_t prefix[CIPHER_PREFIX_LEN]);
 void cipher_key_wipe(struct cipher_key *key);
 
 /* n: any number, 0 too. The more at once the faster, up to about 64. */

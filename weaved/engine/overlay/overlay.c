@@ -386,7 +386,9 @@ overlay_prepare(struct overlay *overlay, uint32_t id,
 	if (link->outbound)
 		conf.remote = link->remote;
 	if (link->has_key)
-		memcpy(conf.key, link->key, sizeof(conf.key));
+		memcpy(conf.key, link->keys[0], sizeof(conf.key));
+	memcpy(conf.keys, link->keys, sizeof(conf.keys));
+	conf.version = link->version;
 	conn->sleeve = sleeve_new(
 	    &conf, &sleeve_ops, conn, overlay->pool, &overlay->counters);
 	explicit_bzero(&conf, sizeof(conf));

@@ -69,6 +69,20 @@ replay_check(struct replay *replay, uint64_t seq)
 	return false;
 }
 
+bool
+replay_seen(const struct replay *replay, uint64_t seq)
+{
+	uint64_t window = seq >> REPLAY_HALF_BITS, index = seq & (HALF - 1);
+	const uint64_t *bits;
+
+	if (replay->current == NULL || window > replay->window)
+		return false;
+	if (window + 1 < replay->window)
+		return true;
+	bits = window == replay->window ? replay->current : replay->previous;
+	return bits == NULL || (bits[index / 64] >> (index % 64) & 1) != 0;
+}
+
 void
 replay_clear(struct replay *replay)
 {

@@ -22,6 +22,8 @@ struct replay {
  * numbers below 2^63 that have been authenticated.
  */
 bool replay_check(struct replay *replay, uint64_t seq);
+/* Would replay_check() say no? Changes nothing. */
+bool replay_seen(const struct replay *replay, uint64_t seq);
 /* Back to nothing seen. */
 void replay_clear(struct replay *replay);
 

@@ -9,8 +9,8 @@
 #include "common/log.h"
 #include "weaved/engine/overlay/cipher.h"
 #include "weaved/engine/overlay/pmtu.h"
-#include "weaved/engine/overlay/replay.h"
 #include "weaved/engine/overlay/segment.h"
+#include "weaved/engine/overlay/sleeve_cipher.h"
 
 #define HEARTBEAT_FAST 500 /* ms, until established */
 #define HEARTBEAT_SLOW 10000
@@ -44,12 +44,8 @@ struct sleeve {
 	bool failed;
 	bool stack_fragments; /* the last fragmentation test was answered */
 
-	struct cipher_key seal;
-	struct cipher_key open;
-
+	struct sleeve_cipher cipher;
 	struct {
-		uint64_t seq; /* next to be sent */
-		struct replay replay;
 		struct packet *packet; /* datagrams waiting for the flush */
 		size_t open; /* bytes of the one that takes frames, 0: none */
 		unsigned frames; /* in it */
@@ -93,7 +89,7 @@ static void sleeve_special(
 static void sleeve_heartbeat_heard(
     struct sleeve *, const struct sleeve_frame *, struct endpoint, uint64_t);
 static void sleeve_move(struct sleeve *, struct endpoint, uint64_t);
-static bool sleeve_accept(struct sleeve *, const struct sleeve_datagram *);
+static bool sleeve_accept(struct sleeve *, enum sleeve_opened);
 static void sleeve_receive_one(
     struct sleeve *, struct sleeve_datagram *, uint64_t);
 static void sleeve_send_segments(
@@ -119,10 +115,12 @@ sleeve_new(const struct sleeve_conf *conf, const struct sleeve_ops *ops,
 		return NULL;
 	sleeve->conf = *conf;
 	sodium_memzero(sleeve->conf.key, sizeof(sleeve->conf.key));
-	if (conf->has_key) {
-		cipher_key_init(&sleeve->seal, conf->key, conf->outbound);
-		cipher_key_init(&sleeve->open, conf->key, !conf->outbound);
-	}
+	sodium_memzero(sleeve->conf.keys, sizeof(sleeve->conf.keys));
+	if (conf->version == 3)
+		sleeve_cipher_init3(
+		    &sleeve->cipher, conf->outbound, conf->keys);
+	else
+		sleeve_cipher_init2(&sleeve->cipher, conf->outbound, conf->key);
 	sleeve->ops = ops;
 	sleeve->arg = arg;
 	sleeve->pool = pool;
@@ -140,8 +138,8 @@ sleeve_free(struct sleeve *sleeve)
 		return;
 	for (int i = 0; i < PATHS; i++) {
 		packet_put(sleeve->pool, sleeve->path[i].packet);
-		replay_clear(&sleeve->path[i].replay);
 	}
+	sleeve_cipher_wipe(&sleeve->cipher);
 	sodium_memzero(sleeve, sizeof(*sleeve));
 	free(sleeve);
 }
@@ -268,7 +266,6 @@ static void
 sleeve_flush_path(struct sleeve *sleeve, enum sleeve_path path, uint64_t now)
 {
 	struct packet *packet = sleeve->path[path].packet;
-	uint64_t seqdf = path == PATH_DF ? SLEEVE_DF : 0;
 	struct sleeve_result result = {0};
 	unsigned count;
 	size_t len;
@@ -279,13 +276,13 @@ sleeve_flush_path(struct sleeve *sleeve, enum sleeve_path path, uint64_t now)
 	sleeve->path[path].packet = NULL;
 	count = packet->count;
 	len = packet->len;
-	if (sleeve->conf.has_key) {
-		seqdf |= sleeve->path[path].seq;
-		sleeve->path[path].seq += count;
-		sleeve_packet_seal(
-		    packet, sleeve->conf.ours, &sleeve->seal, seqdf);
-	} else {
+	if (!sleeve->conf.has_key)
 		sleeve_packet_plain(packet, sleeve->conf.ours);
+	else if (!sleeve_cipher_seal(&sleeve->cipher, packet, sleeve->conf.ours,
+		     path == PATH_DF)) {
+		packet_put(sleeve->pool, packet);
+		sleeve_drop(sleeve, DROP_SEND_ERROR);
+		return;
 	}
 	packet->to = sleeve->conf.remote;
 	packet->local = sleeve->conf.local;
@@ -592,24 +589,19 @@ sleeve_special(struct sleeve *sleeve, const struct sleeve_frame *frame,
 
 /* Did it open, and for the first time? */
 static bool
-sleeve_accept(struct sleeve *sleeve, const struct sleeve_datagram *datagram)
+sleeve_accept(struct sleeve *sleeve, enum sleeve_opened opened)
 {
-	enum sleeve_path path;
-
-	if (!sleeve->conf.has_key)
+	switch (opened) {
+	case SLEEVE_OPENED:
 		return true;
-	if (!datagram->ok) {
-		sleeve_bad_packet(sleeve);
-		return false;
-	}
-	path = (datagram->seqdf & SLEEVE_DF) != 0 ? PATH_DF : PATH_NODF;
-	if (!replay_check(
-		&sleeve->path[path].replay, datagram->seqdf & ~SLEEVE_DF)) {
+	case SLEEVE_REPLAYED:
 		sleeve->stats.replays++;
 		sleeve_drop(sleeve, DROP_REPLAY);
 		return false;
+	default:
+		sleeve_bad_packet(sleeve);
+		return false;
 	}
-	return true;
 }
 
 static void
@@ -641,15 +633,18 @@ void
 sleeve_receive(struct sleeve *sleeve, struct sleeve_datagram *datagrams,
     size_t count, uint64_t now)
 {
+	enum sleeve_opened opened[PACKET_DATAGRAMS] = {SLEEVE_OPENED};
+
 	if (!sleeve->confirmed || sleeve->failed)
 		return;
 	for (size_t i = 0; i < count; i++)
 		sleeve->stats.bytes_received += datagrams[i].len + PEERNAME_LEN;
 	sleeve->stats.packets_received += count;
 	if (sleeve->conf.has_key)
-		sleeve_datagrams_open(&sleeve->open, datagrams, count);
+		sleeve_cipher_open(
+		    &sleeve->cipher, datagrams, count, opened, now);
 	for (size_t i = 0; i < count; i++) {
-		if (sleeve_accept(sleeve, &datagrams[i]))
+		if (sleeve_accept(sleeve, opened[i]))
 			sleeve_receive_one(sleeve, &datagrams[i], now);
 	}
 }

@@ -31,7 +31,9 @@ struct sleeve_conf {
 	uint64_t uid; /* of the connection */
 	bool outbound;
 	bool has_key; /* nothing is sent or accepted in the clear */
-	uint8_t key[CIPHER_KEY_LEN];
+	uint8_t version; /* of the protocol: 3, else 2 */
+	uint8_t key[CIPHER_KEY_LEN]; /* version 2 */
+	uint8_t keys[2][CIPHER_KEY_LEN]; /* version 3: of who dialled, other */
 	uint32_t local; /* source address of packets */
 	struct endpoint remote; /* address 0: to be learnt from a heartbeat */
 };

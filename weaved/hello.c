@@ -1,0 +1,42 @@
+#include <string.h>
+
+#include "common/addr.h"
+#include "weaved/hello.h"
+
+#define WORD "W3"
+#define WORD_LEN 2
+#define ROLE_AT WORD_LEN
+#define NONCE_AT (ROLE_AT + 1)
+#define NAME_AT (NONCE_AT + HELLO_NONCE_LEN)
+#define FLAGS_AT (NAME_AT + PEERNAME_LEN)
+#define FLAGS_LEN 4
+
+_Static_assert(FLAGS_AT + FLAGS_LEN == HELLO_LEN, "layout of HELLO");
+
+void
+hello_put(uint8_t out[HELLO_LEN], enum hello_role role, uint64_t name,
+    const uint8_t nonce[HELLO_NONCE_LEN])
+{
+	memcpy(out, WORD, WORD_LEN);
+	out[ROLE_AT] = (uint8_t)role;
+	memcpy(out + NONCE_AT, nonce, HELLO_NONCE_LEN);
+	peername_put(name, out + NAME_AT);
+	memset(out + FLAGS_AT, 0, FLAGS_LEN);
+}
+
+bool
+hello_looks_like(const uint8_t *body, size_t len)
+{
+	return len >= HELLO_LEN && len <= HELLO_MAX &&
+	    memcmp(body, WORD, WORD_LEN) == 0;
+}
+
+bool
+hello_get(const uint8_t *body, size_t len, struct hello *hello)
+{
+	if (!hello_looks_like(body, len) || body[ROLE_AT] > HELLO_RESPONDER)
+		return false;
+	hello->role = body[ROLE_AT];
+	hello->name = peername_get(body + NAME_AT);
+	return true;
+}
