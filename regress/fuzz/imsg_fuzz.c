@@ -31,6 +31,8 @@ static const struct dispatch_entry table[] = {
     DISPATCH_FD(IMSG_SOCKETS_TCP, handle),
     DISPATCH_WITH_FD(IMSG_PIPE, struct imsg_pipe, handle),
     DISPATCH(IMSG_KX2_FINISH, struct imsg_kx2_finish, handle),
+    DISPATCH(IMSG_KX3_START, struct imsg_kx3_start, handle),
+    DISPATCH(IMSG_KX3_FINISH, struct imsg_kx3_finish, handle),
 };
 
 /* The first byte says how many descriptors come along. */

@@ -67,39 +67,28 @@ static const handshake3_action
 	    [HANDSHAKE3_JOINED] = do_joined},
 };
 
-static const struct {
-	const char *text;
-	const char *word;
-} reasons[HANDSHAKE3_REASON_MAX] = {
-    [HANDSHAKE3_OPENED] = {"", "none"},
-    [HANDSHAKE3_PASSWORD] = {"password mismatch (or another mesh name)",
-	"password"},
-    [HANDSHAKE3_FAILURES] = {"too many failed handshakes with this address: "
-			     "refused for a while",
-	"failures"},
-    [HANDSHAKE3_BUSY] = {"too many handshakes at a time", "busy"},
-    [HANDSHAKE3_NAME] = {"peer names collision: the peer has our name", "name"},
-    [HANDSHAKE3_SHARE] = {"refused key: no valid point", "refused_key"},
-    [HANDSHAKE3_MALFORMED] = {"malformed handshake", "malformed"},
-    [HANDSHAKE3_EXPIRED] = {"handshake took too long", "timeout"},
-    [HANDSHAKE3_PEER_PASSWORD] = {"password mismatch (or another mesh name), "
-				  "says the peer",
-	"password"},
-    [HANDSHAKE3_PEER_FAILURES] = {"refused by the peer: too many failed "
-				  "handshakes",
-	"failures"},
-    [HANDSHAKE3_PEER_BUSY] = {"refused by the peer: too many handshakes at a "
-			      "time",
-	"busy"},
-    [HANDSHAKE3_PEER_NAME] = {"refused by the peer: peer names collision",
-	"name"},
-    [HANDSHAKE3_PEER_OTHER] = {"refused by the peer", "rejected"},
-    [HANDSHAKE3_UNEXPECTED] = {"unexpected frame in the handshake",
-	"unexpected"},
-    [HANDSHAKE3_TIMED_OUT] = {"timeout in the handshake", "timeout"},
-    [HANDSHAKE3_HUNG_UP] = {"closed by the peer in the handshake", "closed"},
-    [HANDSHAKE3_HUNG_UP_LATE] = {"closed by the peer before its features",
-	"closed"},
+static const char *texts[HANDSHAKE3_REASON_MAX] = {
+    [HANDSHAKE3_OPENED] = "",
+    [HANDSHAKE3_PASSWORD] = "password mismatch (or another mesh name)",
+    [HANDSHAKE3_FAILURES] = "too many failed handshakes with this address: "
+			    "refused for a while",
+    [HANDSHAKE3_BUSY] = "too many handshakes at a time",
+    [HANDSHAKE3_NAME] = "peer names collision: the peer has our name",
+    [HANDSHAKE3_SHARE] = "refused key: no valid point",
+    [HANDSHAKE3_MALFORMED] = "malformed handshake",
+    [HANDSHAKE3_EXPIRED] = "handshake took too long",
+    [HANDSHAKE3_PEER_PASSWORD] = "password mismatch (or another mesh name), "
+				 "says the peer",
+    [HANDSHAKE3_PEER_FAILURES] = "refused by the peer: too many failed "
+				 "handshakes",
+    [HANDSHAKE3_PEER_BUSY] = "refused by the peer: too many handshakes at a "
+			     "time",
+    [HANDSHAKE3_PEER_NAME] = "refused by the peer: peer names collision",
+    [HANDSHAKE3_PEER_OTHER] = "refused by the peer",
+    [HANDSHAKE3_UNEXPECTED] = "unexpected frame in the handshake",
+    [HANDSHAKE3_TIMED_OUT] = "timeout in the handshake",
+    [HANDSHAKE3_HUNG_UP] = "closed by the peer in the handshake",
+    [HANDSHAKE3_HUNG_UP_LATE] = "closed by the peer before its features",
 };
 
 void
@@ -348,11 +337,5 @@ do_hangup_late(struct handshake3 *hs, const uint8_t *data, size_t len)
 const char *
 handshake3_text(enum handshake3_reason reason)
 {
-	return reasons[reason].text;
-}
-
-const char *
-handshake3_word(enum handshake3_reason reason)
-{
-	return reasons[reason].word;
+	return texts[reason];
 }

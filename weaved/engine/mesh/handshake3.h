@@ -116,8 +116,7 @@ void handshake3_start(
     const struct handshake3 *hs, struct imsg_kx3_start *start);
 /* Longest body that may come now. */
 size_t handshake3_limit(const struct handshake3 *hs);
-/* For log and status; and a word for the name of a counter. */
+/* For log and status. */
 const char *handshake3_text(enum handshake3_reason reason);
-const char *handshake3_word(enum handshake3_reason reason);
 
 #endif

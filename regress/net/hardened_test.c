@@ -1,0 +1,106 @@
+/*
+ * Two hosts under each protocol: by which version they meet, or by what name
+ * they say that they do not.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "regress/lib/pair.h"
+
+static struct pair pair_of(const char *, const char *);
+static void pair_meets(const char *, const char *, uint64_t);
+
+static struct pair
+pair_of(const char *a, const char *b)
+{
+	struct pair pair = pair_new(NET_ENCRYPTED);
+
+	host_option(pair.a, "protocol", "%s", a);
+	host_option(pair.b, "protocol", "%s", b);
+	return pair;
+}
+
+static void
+pair_meets(const char *a, const char *b, uint64_t version)
+{
+	struct pair pair = pair_of(a, b);
+	char buf[4096];
+
+	pair_start(&pair, PAIR_MTU);
+	ATF_CHECK_EQ(version, host_sum(pair.a, "Version"));
+	ATF_CHECK_EQ(version, host_sum(pair.b, "Version"));
+	NET_WAIT(60, pod_exchanges_tcp(pair.x, pair.y, 4000000));
+	NET_WAIT(60, pod_exchanges_tcp(pair.y, pair.x, 4000000));
+	ATF_REQUIRE_EQ(0, host_ctl(pair.a, buf, sizeof(buf), "status"));
+	ATF_CHECK_MSG(strstr(buf, a) != NULL, "%s", buf);
+	net_check(pair.net);
+}
+
+ATF_TC_WITHOUT_HEAD(hardened);
+ATF_TC_BODY(hardened, tc)
+{
+	pair_meets("hardened", "hardened", 3);
+}
+
+ATF_TC_WITHOUT_HEAD(mixed);
+ATF_TC_BODY(mixed, tc)
+{
+	pair_meets("mixed", "hardened", 3);
+}
+
+ATF_TC_WITHOUT_HEAD(mixed_weave);
+ATF_TC_BODY(mixed_weave, tc)
+{
+	pair_meets("mixed", "weave", 2);
+}
+
+ATF_TC_WITHOUT_HEAD(versions_apart);
+ATF_TC_BODY(versions_apart, tc)
+{
+	struct pair pair = pair_of("hardened", "weave");
+
+	host_start(pair.a);
+	host_start(pair.b);
+	NET_WAIT(20, host_has_cause(pair.a, "incompatible versions (ours 3-3"));
+	NET_WAIT(20, host_has_cause(pair.b, "incompatible versions (ours 2-2"));
+	ATF_CHECK_EQ(0, host_connections(pair.a, "established", NULL));
+	ATF_CHECK_EQ(0, host_connections(pair.b, "established", NULL));
+}
+
+ATF_TC_WITHOUT_HEAD(wrong_password);
+ATF_TC_BODY(wrong_password, tc)
+{
+	struct pair pair = pair_of("hardened", "hardened");
+
+	snprintf(pair.b->password, sizeof(pair.b->password), "another one");
+	host_start(pair.a);
+	host_start(pair.b);
+	NET_WAIT(20, host_has_cause(pair.a, "password mismatch"));
+	NET_WAIT(20, host_has_cause(pair.b, "password mismatch"));
+	ATF_CHECK_EQ(0, host_connections(pair.a, "established", NULL));
+	ATF_CHECK_EQ(0, host_connections(pair.b, "established", NULL));
+}
+
+/* The networks' names are bound to the keys. */
+ATF_TC_WITHOUT_HEAD(wrong_mesh);
+ATF_TC_BODY(wrong_mesh, tc)
+{
+	struct pair pair = pair_of("hardened", "hardened");
+
+	host_option(pair.b, "mesh", "another");
+	host_start(pair.a);
+	host_start(pair.b);
+	NET_WAIT(20, host_has_cause(pair.a, "or another mesh name"));
+	NET_WAIT(20, host_has_cause(pair.b, "or another mesh name"));
+}
+
+ATF_TP_ADD_TCS(tp)
+{
+	ATF_TP_ADD_TC(tp, hardened);
+	ATF_TP_ADD_TC(tp, mixed);
+	ATF_TP_ADD_TC(tp, mixed_weave);
+	ATF_TP_ADD_TC(tp, versions_apart);
+	ATF_TP_ADD_TC(tp, wrong_password);
+	ATF_TP_ADD_TC(tp, wrong_mesh);
+	return atf_no_error();
+}
