@@ -145,6 +145,7 @@ struct imsg_conf {
 	uint64_t name;
 	char nickname[NICKNAME_MAX];
 	uint32_t connection_limit;
+	uint32_t rekey_interval; /* seconds */
 	uint32_t mtu;
 	uint32_t offloads; /* OFFLOAD_* of the descriptors */
 	uint16_t port;

@@ -176,6 +176,7 @@ op_prepare(void *arg, uint32_t conn, const struct mesh_link *link, char *cause,
 		return false;
 	}
 	node->prepared++;
+	memcpy(node->udp_keys, link->keys, sizeof(node->udp_keys));
 	return true;
 }
 
@@ -231,6 +232,46 @@ op_peer_gone(void *arg, uint64_t peer)
 	(void)peer;
 }
 
+static void
+op_rekey(
+    void *arg, uint32_t conn, const uint8_t keys[2][MESH_KEY_LEN], uint64_t now)
+{
+	struct node *node = arg;
+
+	(void)conn;
+	(void)now;
+	node->rekeys++;
+	memcpy(node->udp_keys, keys, sizeof(node->udp_keys));
+}
+
+static void
+op_switch(void *arg, uint32_t conn, uint64_t now)
+{
+	struct node *node = arg;
+
+	(void)conn;
+	(void)now;
+	node->switches++;
+}
+
+static void
+op_hold(void *arg, uint32_t conn)
+{
+	struct node *node = arg;
+
+	(void)conn;
+	node->holds++;
+}
+
+static uint64_t
+op_volume(void *arg, uint32_t conn)
+{
+	const struct node *node = arg;
+
+	(void)conn;
+	return node->volume;
+}
+
 static const struct mesh_ops ops = {
     .watch = op_watch,
     .dial = op_dial,
@@ -246,6 +287,10 @@ static const struct mesh_ops ops = {
     .overlay_confirm = op_confirm,
     .overlay_control = op_control,
     .overlay_stop = op_stop,
+    .overlay_rekey = op_rekey,
+    .overlay_switch = op_switch,
+    .overlay_hold = op_hold,
+    .overlay_volume = op_volume,
     .overlay_describe = op_describe,
     .overlay_peer_gone = op_peer_gone,
 };
@@ -269,6 +314,7 @@ meshes_init(struct meshes *meshes)
 		node->conf.port = MESHES_PORT;
 		node->conf.discovery = true;
 		node->conf.version_min = node->conf.version_max = 2;
+		node->conf.rekey_interval = 120000;
 		node->uid = 1000 + i;
 		node->addr = MESHES_NET + (uint32_t)i + 1;
 		strlcpy(node->overlays, "sleeve", sizeof(node->overlays));

@@ -42,6 +42,9 @@ struct node {
 	unsigned prepared;
 	unsigned stopped;
 	unsigned controls;
+	unsigned rekeys, switches, holds; /* asked of the overlay */
+	uint8_t udp_keys[2][MESH_KEY_LEN]; /* the newest */
+	uint64_t volume; /* as the overlay says */
 	unsigned kx_started, kx_finished, kx_cancelled;
 	bool kx_slow; /* answers are kept back */
 	uint8_t control[64]; /* the last one: tag and body */

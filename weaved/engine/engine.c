@@ -102,6 +102,11 @@ static void mesh_op_confirm(void *, uint32_t, uint64_t);
 static void mesh_op_control(
     void *, uint32_t, uint8_t, const uint8_t *, size_t, uint64_t);
 static void mesh_op_stop(void *, uint32_t);
+static void mesh_op_rekey(
+    void *, uint32_t, const uint8_t[2][MESH_KEY_LEN], uint64_t);
+static void mesh_op_switch(void *, uint32_t, uint64_t);
+static void mesh_op_hold(void *, uint32_t);
+static uint64_t mesh_op_volume(void *, uint32_t);
 static void mesh_op_describe(void *, uint32_t, struct ctl_connection *);
 static void mesh_op_peer_gone(void *, uint64_t);
 
@@ -120,6 +125,10 @@ static const struct mesh_ops mesh_ops = {
     .overlay_confirm = mesh_op_confirm,
     .overlay_control = mesh_op_control,
     .overlay_stop = mesh_op_stop,
+    .overlay_rekey = mesh_op_rekey,
+    .overlay_switch = mesh_op_switch,
+    .overlay_hold = mesh_op_hold,
+    .overlay_volume = mesh_op_volume,
     .overlay_describe = mesh_op_describe,
     .overlay_peer_gone = mesh_op_peer_gone,
 };
@@ -260,6 +269,7 @@ engine_handle_conf(void *arg, struct imsg *imsg)
 	conf->version_max = engine.message.version_max;
 	conf->discovery = engine.message.discovery;
 	conf->limit = engine.message.connection_limit;
+	conf->rekey_interval = engine.message.rekey_interval * UINT64_C(1000);
 }
 
 static void
@@ -796,6 +806,35 @@ mesh_op_stop(void *arg, uint32_t conn)
 {
 	(void)arg;
 	overlay_stop(engine.overlay, conn);
+}
+
+static void
+mesh_op_rekey(
+    void *arg, uint32_t conn, const uint8_t keys[2][MESH_KEY_LEN], uint64_t now)
+{
+	(void)arg;
+	overlay_rekey(engine.overlay, conn, keys, now);
+}
+
+static void
+mesh_op_switch(void *arg, uint32_t conn, uint64_t now)
+{
+	(void)arg;
+	overlay_switch(engine.overlay, conn, now);
+}
+
+static void
+mesh_op_hold(void *arg, uint32_t conn)
+{
+	(void)arg;
+	overlay_hold(engine.overlay, conn);
+}
+
+static uint64_t
+mesh_op_volume(void *arg, uint32_t conn)
+{
+	(void)arg;
+	return overlay_volume(engine.overlay, conn);
 }
 
 static void

@@ -55,6 +55,8 @@ const struct conf_key conf_keys[CONF_KEYS] = {
 	.check = conf_text_check_mesh, .fallback = "weave", .fixed = true},
     {"protocol", &conf_type_word, FIELD(protocol), .words = protocol_words,
 	.fallback = "weave", .fixed = true},
+    {"rekey-interval", &conf_type_number, FIELD(rekey_interval), .min = 1,
+	.max = 120, .fallback = "120"},
     {"name", &conf_type_name, FIELD(name), .fallback = "", .fixed = true},
     {"nickname", &conf_type_text, FIELD(nickname), .max = NICKNAME_MAX - 1,
 	.fallback = ""},

@@ -52,6 +52,7 @@ struct conf_key {
 };
 
 #define CONF_KEYS 26
+#define CONF_KEYS 24
 extern const struct conf_key conf_keys[CONF_KEYS];
 
 /* NULL: unknown. */

@@ -6,12 +6,12 @@
 #include "common/addr.h"
 #include "common/hkdf.h"
 #include "weaved/hello.h"
+#include "weaved/keylabel.h"
 #include "weaved/parent/cpace.h"
 #include "weaved/parent/kx3.h"
 #include "weaved/parent/penalty.h"
 
-#define LABEL "weaved/3 "
-#define LABEL_MAX 16
+#define LABEL KEYLABEL
 #define SID_LEN 32
 #define MESH_MAX 63
 #define CHANNEL_MAX 96 /* lv_cat of version, names and mesh */
@@ -97,8 +97,6 @@ static size_t make_shares(const struct kx3 *, const struct run *,
     uint8_t[KX3_SLOTS_MAX][CPACE_LEN], uint8_t *);
 static bool make_prk(const struct handle *, const uint8_t *, const uint8_t *,
     const struct slot *, uint8_t[HKDF_KEY_LEN]);
-static void derive(uint8_t[KX3_KEY_LEN], const uint8_t[HKDF_KEY_LEN],
-    const char *, const uint8_t[KX3_HASH_LEN]);
 static void make_tag(uint8_t[KX3_TAG_LEN], const uint8_t[HKDF_KEY_LEN],
     const uint8_t[KX3_HASH_LEN], bool, uint8_t);
 static void make_keys(struct kx3_keys *, const uint8_t[HKDF_KEY_LEN],
@@ -553,20 +551,6 @@ make_prk(const struct handle *handle, const uint8_t *scalar,
 	return ok;
 }
 
-/* key(label) of hardened-protocol 3. */
-static void
-derive(uint8_t key[KX3_KEY_LEN], const uint8_t prk[HKDF_KEY_LEN],
-    const char *label, const uint8_t th[KX3_HASH_LEN])
-{
-	uint8_t info[sizeof(LABEL) + LABEL_MAX + KX3_HASH_LEN];
-	size_t n = strlen(LABEL), len = strlen(label) + 1;
-
-	memcpy(info, LABEL, n);
-	memcpy(info + n, label, len); /* with its NUL */
-	memcpy(info + n + len, th, KX3_HASH_LEN);
-	hkdf_expand(key, KX3_KEY_LEN, prk, info, n + len + KX3_HASH_LEN);
-}
-
 static void
 make_tag(uint8_t tag[KX3_TAG_LEN], const uint8_t prk[HKDF_KEY_LEN],
     const uint8_t th[KX3_HASH_LEN], bool initiator, uint8_t index)
@@ -575,7 +559,7 @@ make_tag(uint8_t tag[KX3_TAG_LEN], const uint8_t prk[HKDF_KEY_LEN],
 	crypto_auth_hmacsha256_state state;
 	uint8_t key[KX3_KEY_LEN];
 
-	derive(key, prk, initiator ? "confirm i" : "confirm r", th);
+	keylabel_derive(key, prk, initiator ? "confirm i" : "confirm r", th);
 	crypto_auth_hmacsha256_init(&state, key, sizeof(key));
 	crypto_auth_hmacsha256_update(&state, th, KX3_HASH_LEN);
 	crypto_auth_hmacsha256_update(&state, end, sizeof(end));
@@ -588,11 +572,11 @@ static void
 make_keys(struct kx3_keys *keys, const uint8_t prk[HKDF_KEY_LEN],
     const uint8_t th[KX3_HASH_LEN])
 {
-	derive(keys->tcp[0], prk, "tcp i", th);
-	derive(keys->tcp[1], prk, "tcp r", th);
-	derive(keys->udp[0], prk, "udp i", th);
-	derive(keys->udp[1], prk, "udp r", th);
-	derive(keys->rekey, prk, "rekey", th);
+	keylabel_derive(keys->tcp[0], prk, "tcp i", th);
+	keylabel_derive(keys->tcp[1], prk, "tcp r", th);
+	keylabel_derive(keys->udp[0], prk, "udp i", th);
+	keylabel_derive(keys->udp[1], prk, "udp r", th);
+	keylabel_derive(keys->rekey, prk, "rekey", th);
 	memcpy(keys->th, th, KX3_HASH_LEN);
 }
 

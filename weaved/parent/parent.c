@@ -193,6 +193,7 @@ parent_send_conf(void)
 	message.name = parent.name;
 	strlcpy(message.nickname, conf->nickname, sizeof(message.nickname));
 	message.connection_limit = conf->connection_limit;
+	message.rekey_interval = conf->rekey_interval;
 	message.mtu = conf->mtu;
 	message.offloads = parent.fds.offloads;
 	message.port = conf->port;

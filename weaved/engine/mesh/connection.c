@@ -57,8 +57,8 @@ static void send_flag(struct connection *conn, const uint8_t key[MESH_KEY_LEN]);
 static size_t body_limit(const struct connection *conn);
 static bool waits_for_parent(const struct connection *conn);
 static void wipe(struct connection *conn);
-static void end_with(
-    struct connection *conn, uint64_t now, const char *fmt, va_list ap);
+static void end_with(struct connection *conn, uint64_t now, const char *fmt,
+    va_list ap) __attribute__((format(printf, 3, 0)));
 static enum connection_blame blame_of(const char *error);
 static void agree(
     struct connection *conn, uint8_t low, uint8_t high, uint64_t now);
@@ -262,6 +262,7 @@ static void
 wipe(struct connection *conn)
 {
 	record_wipe(&conn->record);
+	rekey_wipe(&conn->rekey);
 	explicit_bzero(conn->udp, sizeof(conn->udp));
 	free(conn->shake);
 	conn->shake = NULL;
@@ -785,7 +786,13 @@ step_message(struct connection *conn, uint64_t now)
 		return false;
 	}
 	conn->deadline = now + CONNECTION_SILENCE;
-	if (len > 0 &&
+	if (len > 0 && connection_rekey_takes(conn, *body)) {
+		if (!connection_rekey_message(conn, body, len, now)) {
+			connection_blame(conn, BLAME_KEY, now,
+			    "unexpected or malformed rekeying");
+			return false;
+		}
+	} else if (len > 0 &&
 	    !conn->ops->message(
 		conn->arg, conn, body, len, cause, sizeof(cause), now)) {
 		connection_end(conn, now, "%s", cause);
@@ -820,6 +827,8 @@ time_out(struct connection *conn, uint64_t now)
 uint64_t
 connection_tick(struct connection *conn, uint64_t now)
 {
+	uint64_t next;
+
 	if (conn->doom[0] != '\0' && connection_live(conn))
 		connection_end(conn, now, "%s", conn->doom);
 	if (conn->state == CONNECTION_DEAD)
@@ -835,6 +844,8 @@ connection_tick(struct connection *conn, uint64_t now)
 		connection_send(conn, WIRE_HEARTBEAT, NULL, 0);
 		conn->heartbeat = now + CONNECTION_HEARTBEAT;
 	}
-	return conn->heartbeat < conn->deadline ? conn->heartbeat
-						: conn->deadline;
+	next = connection_rekey_tick(conn, now);
+	if (conn->heartbeat < next)
+		next = conn->heartbeat;
+	return conn->deadline < next ? conn->deadline : next;
 }

@@ -28,6 +28,7 @@
 #include "weaved/engine/mesh/features.h"
 #include "weaved/engine/mesh/mesh.h"
 #include "weaved/engine/mesh/record.h"
+#include "weaved/engine/mesh/rekey.h"
 
 #define CONNECTION_HANDSHAKE 10000 /* from the header to the features */
 #define CONNECTION_SILENCE 60000 /* read deadline afterwards */
@@ -119,6 +120,10 @@ struct connection {
 	uint8_t udp[2]
 		   [MESH_KEY_LEN]; /* version 3, until the overlay has them */
 	struct record record;
+	struct rekey rekey; /* version 3 */
+	uint64_t rekey_interval;
+	uint64_t volume; /* of the overlay when the keys were new */
+	bool held; /* the overlay sends nothing, its keys are too old */
 	size_t discarded; /* bytes read after the end */
 
 	char cause[CTL_CAUSE_MAX]; /* why it ended */
@@ -149,6 +154,16 @@ struct connection_ops {
 	    void *arg, struct connection *conn, struct imsg_kx3_start *start);
 	void (*kx3_finish)(
 	    void *arg, struct connection *conn, struct imsg_kx3_finish *finish);
+	/*
+	 * Version 3: UDP keys of the next epoch can be received from now on;
+	 * sending changes to them; sending ends until it does; bytes that the
+	 * overlay has carried.
+	 */
+	void (*rekeyed)(void *arg, struct connection *conn,
+	    const uint8_t keys[2][MESH_KEY_LEN], uint64_t now);
+	void (*rekey_switch)(void *arg, struct connection *conn, uint64_t now);
+	void (*hold)(void *arg, struct connection *conn);
+	uint64_t (*volume)(void *arg, const struct connection *conn);
 	/* Our features for this peer; length, 0: failed. */
 	size_t (*features)(
 	    void *arg, struct connection *conn, uint8_t *buf, size_t size);

@@ -173,6 +173,8 @@ connection_kx3_finished(struct connection *conn,
 		return;
 	record_key3(&conn->record, conn->outbound, finished->keys.tcp);
 	memcpy(conn->udp, finished->keys.udp, sizeof(conn->udp));
+	rekey_init(&conn->rekey, conn->outbound, finished->keys.rekey,
+	    finished->keys.th, conn->rekey_interval, now);
 	conn->state = CONNECTION_FEATURES;
 	if (!conn->outbound || connection_send_features(conn, now))
 		connection_run(conn, now);

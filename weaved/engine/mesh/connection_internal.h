@@ -31,4 +31,11 @@ bool connection3_is_peer(struct connection *conn, uint64_t now);
 /* The features hold. Fine at version 2 also. */
 void connection3_done(struct connection *conn);
 
+/* connection_rekey.c: a message of these, with its tag; false: close. */
+bool connection_rekey_takes(const struct connection *conn, uint8_t tag);
+bool connection_rekey_message(
+    struct connection *conn, const uint8_t *body, size_t len, uint64_t now);
+/* What is due while the connection is up; when to call again. */
+uint64_t connection_rekey_tick(struct connection *conn, uint64_t now);
+
 #endif

@@ -53,6 +53,11 @@ static void on_kx_start(void *arg, struct connection *conn);
 static void on_kx_finish(void *arg, struct connection *conn,
     const uint8_t key[MESH_KEY_LEN], const uint8_t *frame, size_t len);
 static void on_kx_cancel(void *arg, struct connection *conn);
+static void on_rekeyed(void *arg, struct connection *conn,
+    const uint8_t keys[2][MESH_KEY_LEN], uint64_t now);
+static void on_rekey_switch(void *arg, struct connection *conn, uint64_t now);
+static void on_hold(void *arg, struct connection *conn);
+static uint64_t on_volume(void *arg, const struct connection *conn);
 static void on_kx3_start(
     void *arg, struct connection *conn, struct imsg_kx3_start *start);
 static void on_kx3_finish(
@@ -70,6 +75,10 @@ static const struct connection_ops connection_ops = {
     .kx_cancel = on_kx_cancel,
     .kx3_start = on_kx3_start,
     .kx3_finish = on_kx3_finish,
+    .rekeyed = on_rekeyed,
+    .rekey_switch = on_rekey_switch,
+    .hold = on_hold,
+    .volume = on_volume,
     .features = local_features,
     .join = local_join,
     .message = on_message,
@@ -389,6 +398,7 @@ connection_new(struct mesh *mesh, int fd, struct endpoint local,
 	conn->name = mesh->conf.name;
 	conn->version_min = mesh->conf.version_min;
 	conn->version_max = mesh->conf.version_max;
+	conn->rekey_interval = mesh->conf.rekey_interval;
 	conn->conn_id = random_id();
 	conn->since = now;
 	TAILQ_INIT(&conn->queue);
@@ -876,6 +886,44 @@ on_kx_cancel(void *arg, struct connection *conn)
 		mesh->ops->kx3_cancel(mesh->arg, conn->handle);
 	else
 		mesh->ops->kx_cancel(mesh->arg, conn->id, conn->handle);
+}
+
+static void
+on_rekeyed(void *arg, struct connection *conn,
+    const uint8_t keys[2][MESH_KEY_LEN], uint64_t now)
+{
+	struct mesh *mesh = arg;
+
+	mesh->rekeys++;
+	mesh->ops->overlay_rekey(mesh->arg, conn->id, keys, now);
+}
+
+static void
+on_rekey_switch(void *arg, struct connection *conn, uint64_t now)
+{
+	struct mesh *mesh = arg;
+
+	mesh->ops->overlay_switch(mesh->arg, conn->id, now);
+}
+
+static void
+on_hold(void *arg, struct connection *conn)
+{
+	struct mesh *mesh = arg;
+	char buf[MESH_CONNECTION_STRLEN];
+
+	log_warn("%s: nothing is sent: its keys are too old, the peer does "
+		 "not rekey",
+	    local_format(conn, buf));
+	mesh->ops->overlay_hold(mesh->arg, conn->id);
+}
+
+static uint64_t
+on_volume(void *arg, const struct connection *conn)
+{
+	struct mesh *mesh = arg;
+
+	return mesh->ops->overlay_volume(mesh->arg, conn->id);
 }
 
 static void

@@ -39,6 +39,7 @@ struct mesh_conf {
 	uint8_t version_max; /* 3 only when encrypted */
 	bool discovery;
 	uint32_t limit; /* connections, 0: none */
+	uint64_t rekey_interval; /* ms, 1000 to 120000 */
 	struct subnet trusted[SUBNETS_MAX];
 	size_t ntrusted;
 };
@@ -96,6 +97,12 @@ struct mesh_ops {
 	void (*overlay_control)(void *arg, uint32_t conn, uint8_t tag,
 	    const uint8_t *body, size_t len, uint64_t now);
 	void (*overlay_stop)(void *arg, uint32_t conn);
+	/* Version 3: new keys; changing to them; none any more; bytes. */
+	void (*overlay_rekey)(void *arg, uint32_t conn,
+	    const uint8_t keys[2][MESH_KEY_LEN], uint64_t now);
+	void (*overlay_switch)(void *arg, uint32_t conn, uint64_t now);
+	void (*overlay_hold)(void *arg, uint32_t conn);
+	uint64_t (*overlay_volume)(void *arg, uint32_t conn);
 	void (*overlay_describe)(
 	    void *arg, uint32_t conn, struct ctl_connection *row);
 	/* The peer was garbage-collected: forget its MACs. */

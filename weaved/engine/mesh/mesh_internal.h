@@ -61,6 +61,7 @@ struct mesh {
 	uint64_t terminations;
 	uint64_t refused; /* accepted, but too many */
 	uint64_t failed; /* handshakes */
+	uint64_t rekeys; /* new keys, of all connections */
 	uint64_t blamed[BLAME_MAX]; /* of these */
 	struct log_limit log_refused;
 	struct log_limit log_inbound;

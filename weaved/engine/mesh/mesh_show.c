@@ -317,6 +317,7 @@ show_counters(const struct show *show)
 		    connection_blame_word((enum connection_blame)i));
 		show_counter(show, name, mesh->blamed[i]);
 	}
+	show_counter(show, "mesh.rekeys", mesh->rekeys);
 	show_counter(show, "mesh.accept.refused", mesh->refused);
 	show_counter(show, "mesh.channels.relayed", mesh->gossip.nchannels);
 }

@@ -28,7 +28,11 @@ enum wire_message {
 	WIRE_GOSSIP_UNICAST,
 	WIRE_GOSSIP_BROADCAST,
 	WIRE_OVERLAY,
-	WIRE_MESSAGE_MAX
+	WIRE_MESSAGE_MAX,
+	/* version 3 (hardened-protocol 4) */
+	WIRE_REKEY = 0x40,
+	WIRE_REKEY_OK,
+	WIRE_REKEY_DONE
 };
 
 /* Offers this range of versions. */

@@ -449,6 +449,52 @@ overlay_stop(struct overlay *overlay, uint32_t id)
 }
 
 void
+overlay_rekey(struct overlay *overlay, uint32_t id,
+    const uint8_t keys[2][MESH_KEY_LEN], uint64_t now)
+{
+	struct overlay_conn *conn = conn_find(overlay, id);
+
+	if (conn == NULL)
+		return;
+	sleeve_rekey(conn->sleeve, keys, now);
+	conn_touch(conn);
+	overlay_end_turn(overlay, now);
+}
+
+void
+overlay_switch(struct overlay *overlay, uint32_t id, uint64_t now)
+{
+	struct overlay_conn *conn = conn_find(overlay, id);
+
+	if (conn == NULL)
+		return;
+	sleeve_switch(conn->sleeve, now);
+	conn_touch(conn);
+	overlay_end_turn(overlay, now);
+}
+
+void
+overlay_hold(struct overlay *overlay, uint32_t id)
+{
+	struct overlay_conn *conn = conn_find(overlay, id);
+
+	if (conn != NULL)
+		sleeve_hold(conn->sleeve);
+}
+
+uint64_t
+overlay_volume(struct overlay *overlay, uint32_t id)
+{
+	const struct overlay_conn *conn = conn_find(overlay, id);
+	const struct sleeve_stats *stats;
+
+	if (conn == NULL)
+		return 0;
+	stats = sleeve_stats(conn->sleeve);
+	return stats->bytes_sent + stats->bytes_received;
+}
+
+void
 overlay_describe(
     struct overlay *overlay, uint32_t id, struct ctl_connection *row)
 {

@@ -66,6 +66,11 @@ void overlay_confirm(struct overlay *overlay, uint32_t conn, uint64_t now);
 void overlay_control(struct overlay *overlay, uint32_t conn, uint8_t tag,
     const uint8_t *body, size_t len, uint64_t now);
 void overlay_stop(struct overlay *overlay, uint32_t conn);
+void overlay_rekey(struct overlay *overlay, uint32_t conn,
+    const uint8_t keys[2][MESH_KEY_LEN], uint64_t now);
+void overlay_switch(struct overlay *overlay, uint32_t conn, uint64_t now);
+void overlay_hold(struct overlay *overlay, uint32_t conn);
+uint64_t overlay_volume(struct overlay *overlay, uint32_t conn);
 void overlay_describe(
     struct overlay *overlay, uint32_t conn, struct ctl_connection *row);
 void overlay_peer_gone(struct overlay *overlay, uint64_t peer);

@@ -733,6 +733,31 @@ min_time(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
+void
+sleeve_rekey(
+    struct sleeve *sleeve, const uint8_t keys[2][CIPHER_KEY_LEN], uint64_t now)
+{
+	if (sleeve->conf.has_key)
+		sleeve_cipher_expect(&sleeve->cipher, keys, now);
+}
+
+/* The heartbeat shows the peer that we have the new keys. */
+void
+sleeve_switch(struct sleeve *sleeve, uint64_t now)
+{
+	if (!sleeve->conf.has_key)
+		return;
+	sleeve_flush(sleeve, now);
+	sleeve_cipher_switch(&sleeve->cipher);
+	sleeve->heartbeat_due = now;
+}
+
+void
+sleeve_hold(struct sleeve *sleeve)
+{
+	sleeve->cipher.held = true;
+}
+
 uint64_t
 sleeve_tick(struct sleeve *sleeve, uint64_t now)
 {
@@ -746,7 +771,8 @@ sleeve_tick(struct sleeve *sleeve, uint64_t now)
 		    sleeve->arg, "timed out waiting for UDP heartbeat", now);
 		return UINT64_MAX;
 	}
-	due = sleeve->silence_due;
+	due = min_time(
+	    sleeve->silence_due, sleeve_cipher_tick(&sleeve->cipher, now));
 	if (sleeve->conf.remote.addr == 0)
 		return due;
 	if (now >= sleeve->heartbeat_due)

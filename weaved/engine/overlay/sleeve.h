@@ -100,6 +100,15 @@ void sleeve_path_mtu(struct sleeve *sleeve, uint32_t path_mtu, uint64_t now);
 /* Does what is due; returns when to call again, UINT64_MAX for never. */
 uint64_t sleeve_tick(struct sleeve *sleeve, uint64_t now);
 
+/*
+ * New keys (hardened-protocol 6); a switch to them, with a heartbeat; nothing
+ * more until there is one. Fine without keys.
+ */
+void sleeve_rekey(
+    struct sleeve *sleeve, const uint8_t keys[2][CIPHER_KEY_LEN], uint64_t now);
+void sleeve_switch(struct sleeve *sleeve, uint64_t now);
+void sleeve_hold(struct sleeve *sleeve);
+
 /* Address 0 while it is not known. */
 struct endpoint sleeve_remote(const struct sleeve *sleeve);
 uint32_t sleeve_mtu(const struct sleeve *sleeve);

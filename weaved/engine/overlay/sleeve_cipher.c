@@ -117,7 +117,8 @@ sleeve_cipher_seal(
 	uint64_t field = df ? SLEEVE_DF : 0;
 
 	if (cipher->version == 3) {
-		if (sleeve_cipher_sealed(cipher) >= SLEEVE_COUNTER_MAX)
+		if (cipher->held ||
+		    sleeve_cipher_sealed(cipher) >= SLEEVE_COUNTER_MAX)
 			return false;
 		field |= (uint64_t)(epoch->number & EPOCH_MASK) << EPOCH_SHIFT;
 	}
@@ -264,6 +265,7 @@ sleeve_cipher_switch(struct sleeve_cipher *cipher)
 		return;
 	old = epoch_at(cipher, cipher->sending);
 	cipher->sending = cipher->newest;
+	cipher->held = false;
 	old->sends = false;
 	sodium_memzero(old->send_keys, sizeof(old->send_keys));
 }

@@ -36,6 +36,7 @@ struct sleeve_epoch {
 struct sleeve_cipher {
 	uint8_t version; /* of the protocol */
 	bool outbound; /* we dialled */
+	bool held; /* nothing is sealed until the keys change */
 	uint32_t newest; /* epochs */
 	uint32_t sending;
 	struct sleeve_epoch epochs[2]; /* by number, the last bit */
@@ -54,7 +55,9 @@ void sleeve_cipher_init3(struct sleeve_cipher *cipher, bool outbound,
     const uint8_t keys[2][CIPHER_KEY_LEN]);
 void sleeve_cipher_wipe(struct sleeve_cipher *cipher);
 
-/* As sleeve_packet_seal(), all datagrams. False: the key is used up. */
+/*
+ * As sleeve_packet_seal(), all datagrams. False: held, or the key is used up.
+ */
 bool sleeve_cipher_seal(struct sleeve_cipher *cipher, struct packet *packet,
     uint64_t name, bool df);
 /* As sleeve_datagrams_open(); opened says what became of each. */
