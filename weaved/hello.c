@@ -31,6 +31,12 @@ hello_looks_like(const uint8_t *body, size_t len)
 	    memcmp(body, WORD, WORD_LEN) == 0;
 }
 
+const uint8_t *
+hello_nonce(const uint8_t *body)
+{
+	return body + NONCE_AT;
+}
+
 bool
 hello_get(const uint8_t *body, size_t len, struct hello *hello)
 {

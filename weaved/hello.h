@@ -34,6 +34,8 @@ void hello_put(uint8_t out[HELLO_LEN], enum hello_role role, uint64_t name,
     const uint8_t nonce[HELLO_NONCE_LEN]);
 /* Does it begin like one? */
 bool hello_looks_like(const uint8_t *body, size_t len);
+/* Of one that hello_get() took. */
+const uint8_t *hello_nonce(const uint8_t *body);
 /* False: no HELLO, or of a role that does not exist. */
 bool hello_get(const uint8_t *body, size_t len, struct hello *hello);
 

@@ -253,7 +253,7 @@ ATF_TC_BODY(defaults, tc)
 
 	ATF_REQUIRE_EQ(0, gethostname(host, sizeof(host) - 1));
 	ATF_CHECK_STREQ("weave", conf->mesh);
-	ATF_CHECK_EQ(CONF_PROTOCOL_WEAVE, conf->protocol);
+	ATF_CHECK_EQ(CONF_PROTOCOL_HARDENED, conf->protocol);
 	ATF_CHECK_EQ(PEERNAME_UNKNOWN, conf->name);
 	ATF_CHECK_STREQ(host, conf->nickname);
 	ATF_CHECK_EQ(0, conf->listen);

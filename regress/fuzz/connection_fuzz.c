@@ -1,6 +1,8 @@
 /*
  * What a peer may write into a mesh. First byte of the input: even, a plain
- * handshake comes before the rest; odd, the rest is all that the peer says.
+ * handshake comes before the rest; odd, the rest is all that the peer says; 3
+ * of the last two bits, to a node of protocol version 3 whose parent believes
+ * everything.
  */
 #include <sys/socket.h>
 #include <stdint.h>
@@ -14,6 +16,7 @@
 #include "weaved/engine/mesh/features.h"
 #include "weaved/engine/mesh/mesh.h"
 #include "weaved/engine/mesh/wire.h"
+#include "weaved/weaved.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -21,6 +24,8 @@ struct fake {
 	uint32_t conn;
 	bool open;
 	struct mesh *mesh;
+	bool starts; /* the parent was asked */
+	bool finishes;
 };
 
 static void
@@ -48,6 +53,34 @@ op_resolve(void *arg, uint32_t target, const char *host)
 	(void)arg;
 	(void)target;
 	(void)host;
+}
+
+static void
+op_kx3_start(void *arg, const struct imsg_kx3_start *start)
+{
+	struct fake *fake = arg;
+
+	if (start->conn != fake->conn)
+		abort();
+	fake->starts = true;
+}
+
+static void
+op_kx3_finish(void *arg, const struct imsg_kx3_finish *finish)
+{
+	struct fake *fake = arg;
+
+	if (finish->handle != 1 || finish->len > sizeof(finish->frame))
+		abort();
+	fake->finishes = true;
+}
+
+static void
+op_kx3_cancel(void *arg, uint32_t handle)
+{
+	(void)arg;
+	if (handle != 1)
+		abort();
 }
 
 static void
@@ -117,6 +150,9 @@ static const struct mesh_ops ops = {
     .watch = op_watch,
     .dial = op_dial,
     .resolve = op_resolve,
+    .kx3_start = op_kx3_start,
+    .kx3_finish = op_kx3_finish,
+    .kx3_cancel = op_kx3_cancel,
     .neighbour = op_neighbour,
     .overlay_prepare = op_prepare,
     .overlay_confirm = op_confirm,
@@ -160,6 +196,20 @@ handshake(uint8_t *out)
 }
 
 static void
+answer(struct fake *fake, uint64_t now)
+{
+	struct imsg_kx3_started started = {
+	    .conn = fake->conn, .handle = 1, .len = 65, .frame = {1}};
+	struct imsg_kx3_finished finished = {.conn = fake->conn};
+
+	if (fake->starts)
+		mesh_kx3_started(fake->mesh, &started, now);
+	if (fake->finishes)
+		mesh_kx3_finished(fake->mesh, &finished, now);
+	fake->starts = fake->finishes = false;
+}
+
+static void
 drive(struct fake *fake, uint64_t now)
 {
 	uint64_t next = now;
@@ -168,6 +218,7 @@ drive(struct fake *fake, uint64_t now)
 	for (i = 0; i < 12; i++) {
 		mesh_writable(fake->mesh, fake->conn, now);
 		mesh_readable(fake->mesh, fake->conn, now);
+		answer(fake, now);
 		next = mesh_tick(fake->mesh, now);
 		now = next > now && next < now + 2000 ? next : now + 500;
 	}
@@ -190,6 +241,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size == 0 || size > 65536 || sodium_init() == -1)
 		return 0;
+	if (data[0] % 4 == 3) {
+		conf.version_min = conf.version_max = 3;
+		conf.encrypted = true;
+	}
 	log_init(drop_line, NULL);
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds) == -1)
 		abort();

@@ -14,10 +14,15 @@ static void line_relays(enum net_cipher, const char *);
 static void
 line_add(struct net *net, char kind)
 {
-	if (kind == 'r')
+	struct host *host;
+
+	if (kind == 'r') {
 		host_option(weaver_host(net), "no-discovery", "true");
-	else
-		host_option(net_host(net), "discovery", "no");
+		return;
+	}
+	host = net_host(net);
+	host_option(host, "discovery", "no");
+	host_option(host, "protocol", "weave");
 }
 
 static void

@@ -34,7 +34,7 @@ mesh_new(enum net_cipher cipher, bool control)
 	net = net_new(cipher);
 	weaver_host(net);
 	weaver_host(net);
-	net_host(net);
+	host_option(net_host(net), "protocol", "weave");
 	for (i = 3; control && i < 6; i++)
 		weaver_host(net);
 	return net;

@@ -122,15 +122,21 @@ ATF_TC_BODY(udp, tc)
 	record_free(record);
 }
 
-/* Up to the key of an encrypted connection (mesh-protocol 1.1). */
+/*
+ * Up to the key of an encrypted connection (mesh-protocol 1.1), or through
+ * HELLO (hardened-protocol 4).
+ */
 static size_t
 garbage_header(uint8_t *buf)
 {
-	static const char header[] = "weave\2\2\1";
-	size_t i, len = sizeof(header) - 1;
+	static const char old[] = "weave\2\2\1";
+	static const char hardened[] = "weave\3\3\0\0\0\55W3\0";
+	bool is_old = random() % 2 == 0;
+	size_t len = is_old ? sizeof(old) - 1 : sizeof(hardened) - 1;
+	size_t rest = is_old ? 32 : 42;
 
-	memcpy(buf, header, len);
-	for (i = 0; i < 32; i++)
+	memcpy(buf, is_old ? old : hardened, len);
+	while (rest-- > 0)
 		buf[len++] = (uint8_t)random();
 	return len;
 }
@@ -183,6 +189,7 @@ ATF_TC_BODY(tcp, tc)
 	struct before before;
 	unsigned i;
 
+	host_option(pair.a, "protocol", "mixed");
 	pair_start(&pair, PAIR_MTU);
 	before = garbage_begin(&pair);
 	for (i = 0; i < CONNECTIONS; i++) {

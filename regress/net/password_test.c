@@ -46,6 +46,7 @@ ATF_TC_BODY(dialler_has_none, tc)
 	struct pair pair = pair_new(NET_ENCRYPTED);
 
 	pair.b->password[0] = '\0';
+	host_option(pair.a, "protocol", "mixed");
 	password_start(&pair);
 	NET_WAIT(20, host_has_cause(pair.a, "password set here, but"));
 	NET_WAIT(20, host_has_cause(pair.b, "password not set here"));
@@ -58,6 +59,7 @@ ATF_TC_BODY(listener_has_none, tc)
 	struct pair pair = pair_new(NET_ENCRYPTED);
 
 	pair.a->password[0] = '\0';
+	host_option(pair.b, "protocol", "mixed");
 	password_start(&pair);
 	NET_WAIT(20, host_has_cause(pair.a, "password not set here"));
 	NET_WAIT(20, host_has_cause(pair.b, "password set here, but"));

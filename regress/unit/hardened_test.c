@@ -10,6 +10,7 @@
 #include <sodium.h>
 
 #include "regress/lib/meshes.h"
+#include "weaved/engine/mesh/features.h"
 #include "weaved/engine/mesh/wire.h"
 #include "weaved/hello.h"
 #include "weaved/weaved.h"
@@ -382,6 +383,58 @@ ATF_TC_BODY(meddled_with, tc)
 				meddle(which, how);
 }
 
+/* A member that speaks version 2 under the name of node 0, sealed with key. */
+static int
+old_member(uint8_t key[32])
+{
+	struct features features = {.name = net.nodes[0].conf.name,
+	    .uid = 5,
+	    .has_overlays = true,
+	    .overlays = "sleeve"};
+	uint8_t intro[40] = "weave\2\2\1", got[40], text[FEATURES_MAX];
+	uint8_t secret[32], box[WIRE_LENGTH_LEN + WIRE_TAG + FEATURES_MAX];
+	crypto_hash_sha256_state hash;
+	int fd = node_raw(&net, 1, STRANGER);
+	size_t len;
+
+	randombytes_buf(secret, sizeof(secret));
+	crypto_scalarmult_base(intro + 8, secret);
+	raw_write(fd, intro, sizeof(intro));
+	ATF_REQUIRE(raw_read(&net, fd, got, sizeof(got)));
+	ATF_REQUIRE_EQ(0, crypto_box_beforenm(key, got + 8, secret));
+	crypto_hash_sha256_init(&hash);
+	crypto_hash_sha256_update(&hash, key, 32);
+	crypto_hash_sha256_update(&hash, (const uint8_t *)"s3cr3t", 6);
+	crypto_hash_sha256_final(&hash, key);
+	len = features_encode(&features, text, sizeof(text));
+	wire_length_put(len + WIRE_TAG, box);
+	wire_seal(key, true, 0, box + WIRE_LENGTH_LEN, text, len);
+	raw_write(fd, box, WIRE_LENGTH_LEN + WIRE_TAG + len);
+	meshes_run(&net, 100);
+	return fd;
+}
+
+/* However low its UID is, a connection of version 2 gives way. */
+ATF_TC_WITHOUT_HEAD(old_gives_way);
+ATF_TC_BODY(old_gives_way, tc)
+{
+	uint8_t key[32];
+
+	for (int i = 0; i < 8; i++) {
+		int fd;
+
+		start("hardened", "mixed");
+		go();
+		ATF_REQUIRE_EQ(3, version(1));
+		fd = old_member(key);
+		ATF_CHECK(node_has_cause(&net, 1, "multiple connections"));
+		ATF_CHECK_EQ(1, node_rows(&net, 1, CTL_ESTABLISHED));
+		ATF_CHECK_EQ(0, net.nodes[1].stopped - 1);
+		close(fd);
+		expect_version(3);
+	}
+}
+
 /* What A says is sent back to it: it would talk to itself. */
 ATF_TC_WITHOUT_HEAD(reflected);
 ATF_TC_BODY(reflected, tc)
@@ -540,6 +593,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, edited_header);
 	ATF_TP_ADD_TC(tp, passed_on);
 	ATF_TP_ADD_TC(tp, meddled_with);
+	ATF_TP_ADD_TC(tp, old_gives_way);
 	ATF_TP_ADD_TC(tp, reflected);
 	ATF_TP_ADD_TC(tp, own_name);
 	ATF_TP_ADD_TC(tp, refused_shares);

@@ -54,7 +54,7 @@ const struct conf_key conf_keys[CONF_KEYS] = {
     {"mesh", &conf_type_text, FIELD(mesh), .min = 1, .max = 63,
 	.check = conf_text_check_mesh, .fallback = "weave", .fixed = true},
     {"protocol", &conf_type_word, FIELD(protocol), .words = protocol_words,
-	.fallback = "weave", .fixed = true},
+	.fallback = "hardened", .fixed = true},
     {"rekey-interval", &conf_type_number, FIELD(rekey_interval), .min = 1,
 	.max = 120, .fallback = "120"},
     {"name", &conf_type_name, FIELD(name), .fallback = "", .fixed = true},

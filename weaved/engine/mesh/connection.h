@@ -35,6 +35,7 @@
 #define CONNECTION_HEARTBEAT 30000
 #define CONNECTION_LINGER 1000
 #define CONNECTION_FEATURES_MAX 4096 /* body before the features */
+#define CONNECTION_NONCE_KEY 32 /* by which HELLO tells our own */
 #define CONNECTION_OUTPUT_LOW 65536 /* more gossip is encoded below */
 
 enum connection_state {
@@ -92,6 +93,7 @@ struct connection {
 	bool outbound;
 	bool encrypted;
 	bool listen_first;
+	const uint8_t *nonce_key; /* CONNECTION_NONCE_KEY bytes, the owner's */
 	uint64_t name; /* our own, and the versions that we offer */
 	uint8_t version_min;
 	uint8_t version_max;

@@ -6,6 +6,14 @@
 #include "weaved/engine/mesh/connection_internal.h"
 #include "weaved/weaved.h"
 
+#define NONCE_RANDOM 16
+
+_Static_assert(HELLO_NONCE_LEN - NONCE_RANDOM >= crypto_generichash_BYTES_MIN,
+    "the rest of a nonce");
+
+static void make_nonce(const struct connection *, uint8_t[HELLO_NONCE_LEN]);
+static bool is_ours(const struct connection *);
+static const char *text_of(const struct connection *);
 static bool shake_event(struct connection *, enum handshake3_event,
     const uint8_t *, size_t, uint64_t);
 static void shake_frame(struct connection *);
@@ -27,11 +35,40 @@ connection3_begin(struct connection *conn, const uint8_t *header, uint64_t now)
 	conn->deadline = now + HANDSHAKE3_DEADLINE;
 	conn->state = CONNECTION_SHAKE3;
 	wire_header_put(own, conn->version_min, conn->version_max);
-	randombytes_buf(nonce, sizeof(nonce));
+	make_nonce(conn, nonce);
 	handshake3_init(conn->shake, conn->outbound, conn->name, own, nonce);
 	/* Our header went out before the peer's was known. */
 	handshake3_event(conn->shake, HANDSHAKE3_BEGIN, NULL, 0);
 	shake_event(conn, HANDSHAKE3_GOT_HEADER, header, WIRE_HEADER_LEN, now);
+}
+
+/* Half random, half what only this process can make of it. */
+static void
+make_nonce(const struct connection *conn, uint8_t nonce[HELLO_NONCE_LEN])
+{
+	randombytes_buf(nonce, NONCE_RANDOM);
+	crypto_generichash(nonce + NONCE_RANDOM, HELLO_NONCE_LEN - NONCE_RANDOM,
+	    nonce, NONCE_RANDOM, conn->nonce_key, CONNECTION_NONCE_KEY);
+}
+
+/* Did we send the peer's HELLO ourselves, on another connection? */
+static bool
+is_ours(const struct connection *conn)
+{
+	const uint8_t *nonce = hello_nonce(conn->shake->hello[conn->outbound]);
+	uint8_t made[HELLO_NONCE_LEN - NONCE_RANDOM];
+
+	crypto_generichash(made, sizeof(made), nonce, NONCE_RANDOM,
+	    conn->nonce_key, CONNECTION_NONCE_KEY);
+	return sodium_memcmp(made, nonce + NONCE_RANDOM, sizeof(made)) == 0;
+}
+
+static const char *
+text_of(const struct connection *conn)
+{
+	if (conn->shake->reason == HANDSHAKE3_NAME && is_ours(conn))
+		return "cannot connect to ourself";
+	return handshake3_text(conn->shake->reason);
 }
 
 bool
@@ -66,7 +103,7 @@ shake_event(struct connection *conn, enum handshake3_event event,
 		shake_ask_finish(conn, data, len);
 	if (todo & HANDSHAKE3_CLOSE)
 		connection_blame(
-		    conn, blame_of(reason), now, "%s", handshake3_text(reason));
+		    conn, blame_of(reason), now, "%s", text_of(conn));
 	connection_update_watch(conn);
 	return (todo & HANDSHAKE3_CLOSE) == 0;
 }

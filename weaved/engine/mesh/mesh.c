@@ -139,6 +139,7 @@ mesh_new(const struct mesh_conf *conf, const char *overlays, uint64_t uid,
 	mesh->dial_next = UINT64_MAX;
 	RB_INIT(&mesh->connections);
 	admit_init(&mesh->admit, random_id());
+	randombytes_buf(mesh->nonce_key, sizeof(mesh->nonce_key));
 	mesh->dialer = dialer_new(conf->port, &dialer_ops, mesh);
 	mesh->topology =
 	    topology_new(conf->name, conf->nickname, uid, pick, NULL);
@@ -395,6 +396,7 @@ connection_new(struct mesh *mesh, int fd, struct endpoint local,
 	conn->outbound = outbound;
 	conn->encrypted = mesh->conf.encrypted;
 	conn->listen_first = mesh->conf.listen_first;
+	conn->nonce_key = mesh->nonce_key;
 	conn->name = mesh->conf.name;
 	conn->version_min = mesh->conf.version_min;
 	conn->version_max = mesh->conf.version_max;

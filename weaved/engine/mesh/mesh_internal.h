@@ -40,6 +40,7 @@ struct mesh {
 	struct connection_tree connections;
 	uint32_t last_id;
 	struct admit admit;
+	uint8_t nonce_key[CONNECTION_NONCE_KEY]; /* of this process */
 	struct refusal refusals[MESH_REFUSALS_MAX];
 	struct dialer *dialer;
 	struct topology *topology;
