@@ -10,6 +10,7 @@
 
 #include "common/addr.h"
 #include "common/ctl.h"
+#include "common/kx3.h"
 
 #define WEAVED_VERSION VERSION /* by the Makefile */
 #define WEAVED_USER "_weaved"
@@ -348,10 +349,4 @@ _Static_assert(sizeof(struct imsg_dialled) == 16, "no padding");
 _Static_assert(sizeof(struct imsg_neighbour) == 8, "no padding");
 _Static_assert(
     sizeof(struct imsg_kx2_finish) == 44 + KX2_FRAME_MAX, "no padding");
-_Static_assert(
-    sizeof(struct imsg_kx3_start) == 14 + 2 * 519 + 32, "no padding");
-_Static_assert(sizeof(struct imsg_kx3_started) == 148, "no padding");
-_Static_assert(sizeof(struct imsg_kx3_finish) == 144, "no padding");
-_Static_assert(sizeof(struct imsg_kx3_finished) == 52 + 224, "no padding");
-
 #endif

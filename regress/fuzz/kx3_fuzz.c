@@ -9,7 +9,7 @@
 
 #include <sodium.h>
 
-#include "weaved/hello.h"
+#include "common/hello.h"
 #include "weaved/parent/kx3.h"
 
 #define HANDLES 4

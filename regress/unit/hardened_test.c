@@ -12,7 +12,7 @@
 #include "regress/lib/meshes.h"
 #include "weaved/engine/mesh/features.h"
 #include "weaved/engine/mesh/wire.h"
-#include "weaved/hello.h"
+#include "common/hello.h"
 #include "weaved/weaved.h"
 
 #define STRANGER (MESHES_NET + 50)

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "common/addr.h"
-#include "weaved/hello.h"
+#include "common/hello.h"
 #include "weaved/parent/kx3.h"
 
 #define NAME_A UINT64_C(0x0a0000000001)

@@ -1,12 +1,13 @@
 #include <sodium.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/addr.h"
 #include "common/hkdf.h"
-#include "weaved/hello.h"
-#include "weaved/keylabel.h"
+#include "common/hello.h"
+#include "common/keylabel.h"
 #include "weaved/parent/cpace.h"
 #include "weaved/parent/kx3.h"
 #include "weaved/parent/penalty.h"
@@ -153,14 +154,9 @@ kx3_set_slots(struct kx3 *kx3, const uint8_t *primary, const uint8_t *secondary)
 size_t
 kx3_salt(const char *mesh, uint8_t *salt, size_t size)
 {
-	static const char label[] = LABEL "prs";
-	size_t n = sizeof(label) - 1, len = strlen(mesh);
+	int len = snprintf((char *)salt, size, LABEL "prs%s", mesh);
 
-	if (len > size || size - len < n)
-		return 0;
-	memcpy(salt, label, n);
-	memcpy(salt + n, mesh, len);
-	return n + len;
+	return len < 0 || (size_t)len >= size ? 0 : (size_t)len;
 }
 
 size_t
@@ -615,11 +611,11 @@ finish_outbound(struct handle *handle, const struct imsg_kx3_finish *finish,
 	uint8_t prk[HKDF_KEY_LEN], good[HKDF_KEY_LEN], tag[KX3_TAG_LEN];
 	const uint8_t *answer = finish->frame;
 	uint8_t th[KX3_HASH_LEN];
-	size_t slots = answer[0], fits = KX3_SLOTS_MAX;
+	uint8_t slots = answer[0], fits = KX3_SLOTS_MAX;
 	bool ok = true;
 
 	if (finish->len < 1 || slots < 1 || slots > KX3_SLOTS_MAX ||
-	    finish->len != 1 + slots * (KX3_SHARE_LEN + KX3_TAG_LEN))
+	    finish->len != 1u + slots * (KX3_SHARE_LEN + KX3_TAG_LEN))
 		return KX3_MALFORMED;
 	transcript_end(handle->transcript, answer, slots, th);
 	for (uint8_t i = 0; i < slots; i++) {
@@ -635,10 +631,10 @@ finish_outbound(struct handle *handle, const struct imsg_kx3_finish *finish,
 		}
 	}
 	if (ok && fits < slots) {
-		finished->slot = (uint32_t)fits;
+		finished->slot = fits;
 		finished->len = KX3_CONFIRM_LEN;
-		finished->frame[0] = (uint8_t)fits;
-		make_tag(finished->frame + 1, good, th, true, (uint8_t)fits);
+		finished->frame[0] = fits;
+		make_tag(finished->frame + 1, good, th, true, fits);
 		make_keys(&finished->keys, good, th);
 	}
 	sodium_memzero(prk, sizeof(prk));

@@ -56,7 +56,7 @@ size_t kx3_handles(const struct kx3 *kx3);
 /* Runs refused because too many failed or were left unfinished. */
 uint64_t kx3_throttled(const struct kx3 *kx3);
 
-/* PBKDF2's salt for a mesh; its length. */
+/* PBKDF2's salt for a mesh; its length, less than size, or 0. */
 size_t kx3_salt(const char *mesh, uint8_t *salt, size_t size);
 
 #endif

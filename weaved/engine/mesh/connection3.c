@@ -4,7 +4,7 @@
 #include <sodium.h>
 
 #include "weaved/engine/mesh/connection_internal.h"
-#include "weaved/weaved.h"
+#include "common/kx3.h"
 
 #define NONCE_RANDOM 16
 

@@ -17,8 +17,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "weaved/hello.h"
-#include "weaved/weaved.h"
+#include "common/hello.h"
+#include "common/kx3.h"
 
 #define HANDSHAKE3_DEADLINE 5000 /* ms from the header to the features */
 #define HANDSHAKE3_FRAME_MAX HELLO_MAX /* a body before the features */

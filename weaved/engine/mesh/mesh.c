@@ -8,7 +8,7 @@
 #include <sodium.h>
 
 #include "weaved/engine/mesh/mesh_internal.h"
-#include "weaved/weaved.h"
+#include "common/kx3.h"
 
 #define ROUTES_IDLE 10 /* ms from a change to the recalculation */
 #define ROUTES_PAUSE 100 /* between two under load */

@@ -4,7 +4,7 @@
 
 #include "common/hkdf.h"
 #include "weaved/engine/mesh/rekey.h"
-#include "weaved/keylabel.h"
+#include "common/keylabel.h"
 
 #define EPOCH_LEN 4
 #define JITTER_PART 40 /* 3 s of 120 s */

@@ -1,9 +1,8 @@
 #include <string.h>
 
 #include "common/addr.h"
-#include "weaved/hello.h"
+#include "common/hello.h"
 
-#define WORD "W3"
 #define WORD_LEN 2
 #define ROLE_AT WORD_LEN
 #define NONCE_AT (ROLE_AT + 1)
@@ -11,13 +10,15 @@
 #define FLAGS_AT (NAME_AT + PEERNAME_LEN)
 #define FLAGS_LEN 4
 
+static const uint8_t word[WORD_LEN] = {'W', '3'};
+
 _Static_assert(FLAGS_AT + FLAGS_LEN == HELLO_LEN, "layout of HELLO");
 
 void
 hello_put(uint8_t out[HELLO_LEN], enum hello_role role, uint64_t name,
     const uint8_t nonce[HELLO_NONCE_LEN])
 {
-	memcpy(out, WORD, WORD_LEN);
+	memcpy(out, word, WORD_LEN);
 	out[ROLE_AT] = (uint8_t)role;
 	memcpy(out + NONCE_AT, nonce, HELLO_NONCE_LEN);
 	peername_put(name, out + NAME_AT);
@@ -28,7 +29,7 @@ bool
 hello_looks_like(const uint8_t *body, size_t len)
 {
 	return len >= HELLO_LEN && len <= HELLO_MAX &&
-	    memcmp(body, WORD, WORD_LEN) == 0;
+	    memcmp(body, word, WORD_LEN) == 0;
 }
 
 const uint8_t *
