@@ -2,12 +2,15 @@
  * Two hosts under each protocol: by which version they meet, or by what name
  * they say that they do not.
  */
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "regress/lib/pair.h"
+#include "regress/lib/traffic.h"
 
 static struct pair pair_of(const char *, const char *);
+static void password_change(struct host *, const char *);
 static void pair_meets(const char *, const char *, uint64_t);
 
 static struct pair
@@ -94,6 +97,39 @@ ATF_TC_BODY(wrong_mesh, tc)
 	NET_WAIT(20, host_has_cause(pair.b, "or another mesh name"));
 }
 
+static void
+password_change(struct host *host, const char *password)
+{
+	char path[256], text[128], buf[1024];
+
+	snprintf(path, sizeof(path), "%s/password", host->directory);
+	snprintf(text, sizeof(text), "%s\n", password);
+	net_write_file(path, text);
+	ATF_REQUIRE_EQ(0, host_ctl(host, buf, sizeof(buf), "reload"));
+	NET_WAIT(20, host_log_has(host, "password stretched"));
+}
+
+/*
+ * A new password counts for who comes from then on. It is stretched while the
+ * daemon runs: the connections that are there stay.
+ */
+ATF_TC_WITHOUT_HEAD(new_password);
+ATF_TC_BODY(new_password, tc)
+{
+	struct pair pair = pair_of("hardened", "hardened");
+
+	pair_start(&pair, PAIR_MTU);
+	password_change(pair.b, "another one");
+	ATF_CHECK(pod_pings(pair.x, pair.y, 56));
+	ATF_CHECK(host_connected(pair.a, pair.b));
+	kill(host_process(pair.b, "engine"), SIGKILL);
+	NET_WAIT(30, host_has_cause(pair.b, "password mismatch"));
+	password_change(pair.a, "another one");
+	NET_WAIT(90, host_connected(pair.a, pair.b));
+	NET_WAIT(20, pod_pings(pair.x, pair.y, 56));
+	net_check(pair.net);
+}
+
 ATF_TP_ADD_TCS(tp)
 {
 	ATF_TP_ADD_TC(tp, hardened);
@@ -102,5 +138,6 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, versions_apart);
 	ATF_TP_ADD_TC(tp, wrong_password);
 	ATF_TP_ADD_TC(tp, wrong_mesh);
+	ATF_TP_ADD_TC(tp, new_password);
 	return atf_no_error();
 }

@@ -95,9 +95,10 @@ run_slice(evutil_socket_t fd, short what, void *arg)
 	(void)arg;
 	if (hardened.kdf == NULL)
 		return;
-	if (kdf_run(hardened.kdf, KDF_SLICE))
+	if (kdf_run(hardened.kdf, KDF_SLICE)) {
 		take_result();
-	else
+		log_info("password stretched: new handshakes use it");
+	} else
 		evtimer_add(hardened.slice, &now);
 }
 
