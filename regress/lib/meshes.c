@@ -506,7 +506,8 @@ do_kx3_start(struct task *task)
 	struct imsg_kx3_started started;
 
 	node->kx_started++;
-	kx3_start(node->kx3, &task->start, false, node->meshes->now, &started);
+	kx3_start(node->kx3, &task->start, task->start.addr == node->known,
+	    node->meshes->now, &started);
 	mesh_kx3_started(node->mesh, &started, node->meshes->now);
 }
 

@@ -29,6 +29,7 @@ struct node {
 	const char *password; /* NULL: none */
 	const char *second; /* version 3: another that is accepted, or NULL */
 	struct kx3 *kx3; /* version 3: the real one */
+	uint32_t known; /* an address that is no stranger to it */
 	const uint8_t *secret; /* X25519 to use, NULL: random */
 	char overlays[64];
 	bool deaf_overlay; /* never establishes */

@@ -13,7 +13,7 @@
 #include "weaved/engine/mesh/features.h"
 #include "weaved/engine/mesh/wire.h"
 #include "common/hello.h"
-#include "weaved/weaved.h"
+#include "weaved/parent/kx3.h"
 
 #define STRANGER (MESHES_NET + 50)
 
@@ -568,6 +568,62 @@ ATF_TC_BODY(penalty, tc)
 	meshes_free(&net);
 }
 
+/*
+ * Strangers that stall: after nothing, their header, HELLO, or a share. steps:
+ * how far each goes.
+ */
+static void
+stall(int *fds, size_t count, int steps)
+{
+	uint8_t frame[WIRE_LENGTH_LEN + HELLO_LEN], share[36], g[64];
+	uint8_t nonce[HELLO_NONCE_LEN], header[WIRE_HEADER_LEN];
+
+	for (size_t i = 0; i < count; i++) {
+		fds[i] = node_raw(
+		    &net, 1, STRANGER + 1 + (uint32_t)(i % (count / 10)));
+		wire_header_put(header, 3, 3);
+		if (steps > 0)
+			raw_write(fds[i], header, sizeof(header));
+		wire_length_put(HELLO_LEN, frame);
+		randombytes_buf(nonce, sizeof(nonce));
+		hello_put(frame + WIRE_LENGTH_LEN, HELLO_INITIATOR,
+		    0x0b0000000001 + i, nonce);
+		if (steps > 1)
+			raw_write(fds[i], frame, sizeof(frame));
+		randombytes_buf(g, sizeof(g));
+		wire_length_put(32, share);
+		crypto_core_ristretto255_from_hash(share + 4, g);
+		if (steps > 2)
+			raw_write(fds[i], share, sizeof(share));
+		if (i % 10 == 9)
+			meshes_run(&net, 100);
+	}
+}
+
+ATF_TC_WITHOUT_HEAD(stalled);
+ATF_TC_BODY(stalled, tc)
+{
+	int fds[300];
+
+	for (int steps = 0; steps < 4; steps++) {
+		start("hardened", "hardened");
+		node_start(&net, 0);
+		node_start(&net, 1);
+		/* Whom we know is not held up by those we do not. */
+		net.nodes[1].known = net.nodes[0].addr;
+		stall(fds, 300, steps);
+		node_target(&net, 0, 1);
+		meshes_run(&net, 1000);
+		ATF_CHECK_MSG(meshes_full(&net, 2), "after %d steps", steps);
+		meshes_run(&net, 12000);
+		ATF_CHECK(meshes_full(&net, 2));
+		ATF_CHECK_EQ(0, kx3_handles(net.nodes[1].kx3));
+		for (size_t i = 0; i < 300; i++)
+			close(fds[i]);
+		meshes_free(&net);
+	}
+}
+
 /* An answer of the parent's that comes after the end is given back. */
 ATF_TC_WITHOUT_HEAD(parent_slow);
 ATF_TC_BODY(parent_slow, tc)
@@ -599,6 +655,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, refused_shares);
 	ATF_TP_ADD_TC(tp, long_frames);
 	ATF_TP_ADD_TC(tp, penalty);
+	ATF_TP_ADD_TC(tp, stalled);
 	ATF_TP_ADD_TC(tp, parent_slow);
 	return atf_no_error();
 }
