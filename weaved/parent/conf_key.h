@@ -51,8 +51,7 @@ struct conf_key {
 	bool fixed; /* while the daemon runs */
 };
 
-#define CONF_KEYS 26
-#define CONF_KEYS 24
+#define CONF_KEYS 27
 extern const struct conf_key conf_keys[CONF_KEYS];
 
 /* NULL: unknown. */
