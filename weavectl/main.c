@@ -115,8 +115,8 @@ show(struct client_link *link, const struct command *command,
 {
 	const struct ctl_show request = {.parts = command->parts};
 
-	return ask(link, &request, sizeof(request), command, arguments[0],
-	    output);
+	return ask(
+	    link, &request, sizeof(request), command, arguments[0], output);
 }
 
 static int
@@ -300,7 +300,8 @@ run(const struct command *command, char *const *arguments,
 		    link, command, arguments, seconds, output == &output_json);
 		break;
 	case CTL_BENCH:
-		result = ask(link, &bench, sizeof(bench), command, NULL, output);
+		result =
+		    ask(link, &bench, sizeof(bench), command, NULL, output);
 		break;
 	case CTL_LOG_LEVEL:
 		result = act(link, CTL_LOG_LEVEL, &level, sizeof(level));
