@@ -25,7 +25,7 @@ mkdir -p "$state" || exit 2
 HOME=$state kyua --config=none --logfile="$state/log" \
     --variable=parallelism=2 test --kyuafile=regress/Kyuafile \
     --build-root="$WEAVED_BUILDDIR/regress" --results-file="$results" "$@" |
-    grep -v '^Results '
+    grep --line-buffered -v '^Results '
 [ -e "$results" ] || exit 1
 
 report --verbose --results-filter=broken,failed |
