@@ -27,6 +27,16 @@ static void observed(bool);
 static char output[65536];
 
 /* Real routers first, then weaved; all dial the first. */
+/* One that talks to real routers. */
+static struct host *
+ipam_weaved(struct net *net)
+{
+	struct host *host = net_host(net);
+
+	host_option(host, "protocol", "weave");
+	return host;
+}
+
 static struct net *
 mesh(size_t reals, size_t ours, const char *init)
 {
@@ -36,7 +46,7 @@ mesh(size_t reals, size_t ours, const char *init)
 	net = net_new(NET_ENCRYPTED);
 	for (size_t i = 0; i < reals + ours; i++) {
 		struct host *host =
-		    i < reals ? weaver_host(net) : net_host(net);
+		    i < reals ? weaver_host(net) : ipam_weaved(net);
 
 		host_option(host, "ipalloc-range", RANGE);
 		host_option(host, "ipalloc-init", "%s", init);
@@ -297,8 +307,8 @@ observed(bool real)
 
 	weaver_required();
 	net = net_new(NET_ENCRYPTED);
-	elector = real ? net_host(net) : weaver_host(net);
-	observer = real ? weaver_host(net) : net_host(net);
+	elector = real ? ipam_weaved(net) : weaver_host(net);
+	observer = real ? weaver_host(net) : ipam_weaved(net);
 	host_option(elector, "ipalloc-range", RANGE);
 	host_option(observer, "ipalloc-range", RANGE);
 	host_option(elector, "ipalloc-init", "consensus=1");
