@@ -27,29 +27,30 @@ address_parse(const char *text, uint32_t *addr, uint8_t *len)
 
 bool
 ip_parse(uint32_t request, char *const *arguments, unsigned seconds,
-    struct ctl_ip *ip, char error[CLIENT_ERROR_MAX])
+    struct ctl_ip *ip, char error[CTLCLIENT_ERROR_MAX])
 {
 	const char *where = arguments[1];
 
 	memset(ip, 0, sizeof(*ip));
 	ip->wait = seconds * 1000;
 	if (strlcpy(ip->id, arguments[0], sizeof(ip->id)) >= sizeof(ip->id)) {
-		snprintf(error, CLIENT_ERROR_MAX, "the id is too long");
+		snprintf(error, CTLCLIENT_ERROR_MAX, "the id is too long");
 		return false;
 	}
 	if (where == NULL)
 		return true;
 	if (!address_parse(where, &ip->addr, &ip->len))
-		snprintf(
-		    error, CLIENT_ERROR_MAX, "no such address: %.32s", where);
+		snprintf(error, CTLCLIENT_ERROR_MAX, "no such address: %.32s",
+		    where);
 	else if (request == CTL_IP_RELEASE && ip->addr == 0)
-		snprintf(error, CLIENT_ERROR_MAX, "no address: %.32s", where);
+		snprintf(
+		    error, CTLCLIENT_ERROR_MAX, "no address: %.32s", where);
 	else if (request != CTL_IP_RELEASE && ip->len == 0)
-		snprintf(error, CLIENT_ERROR_MAX,
+		snprintf(error, CTLCLIENT_ERROR_MAX,
 		    "%.32s has no length, as in 10.32.0.0/12", where);
 	else if (request == CTL_IP_ALLOCATE && ip->len < 32 &&
 	    (ip->addr & (UINT32_MAX >> ip->len)) != 0)
-		snprintf(error, CLIENT_ERROR_MAX,
+		snprintf(error, CTLCLIENT_ERROR_MAX,
 		    "%.32s is no subnet: it has host bits", where);
 	else
 		return true;

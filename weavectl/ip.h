@@ -16,7 +16,7 @@
  * wrong with them.
  */
 bool ip_parse(uint32_t request, char *const *arguments, unsigned seconds,
-    struct ctl_ip *ip, char error[CLIENT_ERROR_MAX]);
+    struct ctl_ip *ip, char error[CTLCLIENT_ERROR_MAX]);
 /* The answer to that request. */
 void ip_print(
     uint32_t request, const struct ctl_ip_answer *row, bool json, FILE *out);

@@ -21,17 +21,17 @@ static void complain(const char *, ...) __attribute__((format(printf, 1, 2)));
 static const char *socket_path(const char *);
 static int run(const struct command *, char *const *, const struct output *,
     const char *, int);
-static int show(struct client_link *, const struct command *, char *const *,
+static int show(struct ctlclient *, const struct command *, char *const *,
     const struct output *);
 static int act_ip(
-    struct client_link *, const struct command *, char *const *, int, bool);
+    struct ctlclient *, const struct command *, char *const *, int, bool);
 static int act_addresses(
-    struct client_link *, uint32_t, const void *, size_t, bool);
+    struct ctlclient *, uint32_t, const void *, size_t, bool);
 static bool parse_seconds(const char *, int *);
-static int act(struct client_link *, uint32_t, const void *, size_t);
-static int act_targets(struct client_link *, uint32_t, char *const *);
-static int ask(struct client_link *, const void *, size_t,
-    const struct command *, const char *, const struct output *);
+static int act(struct ctlclient *, uint32_t, const void *, size_t);
+static int act_targets(struct ctlclient *, uint32_t, char *const *);
+static int ask(struct ctlclient *, const void *, size_t, const struct command *,
+    const char *, const struct output *);
 static bool parse_bench(char *const *, struct ctl_bench *);
 static bool parse_log_level(const char *, struct ctl_log_level *);
 
@@ -82,12 +82,12 @@ socket_path(const char *option)
 
 /* Asks for rows and prints them, of addresses those of only. */
 static int
-ask(struct client_link *link, const void *request, size_t len,
+ask(struct ctlclient *link, const void *request, size_t len,
     const struct command *command, const char *only,
     const struct output *output)
 {
 	struct report report = {.now = time(NULL)};
-	char error[CLIENT_ERROR_MAX];
+	char error[CTLCLIENT_ERROR_MAX];
 	int result = EXIT_FAILED;
 
 	if (client_ask(link, command->request, request, len, &report, error) ==
@@ -110,7 +110,7 @@ ask(struct client_link *link, const void *request, size_t len,
 }
 
 static int
-show(struct client_link *link, const struct command *command,
+show(struct ctlclient *link, const struct command *command,
     char *const *arguments, const struct output *output)
 {
 	const struct ctl_show request = {.parts = command->parts};
@@ -120,9 +120,9 @@ show(struct client_link *link, const struct command *command,
 }
 
 static int
-act(struct client_link *link, uint32_t request, const void *data, size_t len)
+act(struct ctlclient *link, uint32_t request, const void *data, size_t len)
 {
-	char error[CLIENT_ERROR_MAX];
+	char error[CTLCLIENT_ERROR_MAX];
 
 	if (client_ask(link, request, data, len, NULL, error) == 0)
 		return EXIT_DONE;
@@ -131,7 +131,7 @@ act(struct client_link *link, uint32_t request, const void *data, size_t len)
 }
 
 static int
-act_targets(struct client_link *link, uint32_t request, char *const *peers)
+act_targets(struct ctlclient *link, uint32_t request, char *const *peers)
 {
 	int result = EXIT_DONE;
 
@@ -152,11 +152,11 @@ act_targets(struct client_link *link, uint32_t request, char *const *peers)
 
 /* Of rmpeer and others that answer with one row. */
 static int
-act_addresses(struct client_link *link, uint32_t request, const void *data,
+act_addresses(struct ctlclient *link, uint32_t request, const void *data,
     size_t len, bool json)
 {
 	struct report report = {0};
-	char error[CLIENT_ERROR_MAX];
+	char error[CTLCLIENT_ERROR_MAX];
 	const struct ctl_ip_answer *row;
 	int result = EXIT_FAILED;
 	size_t n;
@@ -178,17 +178,17 @@ act_addresses(struct client_link *link, uint32_t request, const void *data,
 
 /* The client waits a little longer than the daemon, for its reason. */
 static int
-act_ip(struct client_link *link, const struct command *command,
+act_ip(struct ctlclient *link, const struct command *command,
     char *const *arguments, int seconds, bool json)
 {
-	char error[CLIENT_ERROR_MAX];
+	char error[CTLCLIENT_ERROR_MAX];
 	struct ctl_target target = {0};
 	struct ctl_ip ip;
 	int result = EXIT_DONE;
 
-	client_set_timeout(link, seconds * 1000 + CLIENT_TIMEOUT_MS);
+	ctlclient_set_timeout(link, seconds * 1000 + CTLCLIENT_TIMEOUT_MS);
 	if (command->request == CTL_RESET) {
-		client_set_timeout(link, IP_RESET_SECONDS * 1000);
+		ctlclient_set_timeout(link, IP_RESET_SECONDS * 1000);
 		return act_addresses(link, CTL_RESET, NULL, 0, json);
 	}
 	for (; command->request == CTL_RMPEER && *arguments != NULL;
@@ -268,8 +268,8 @@ run(const struct command *command, char *const *arguments,
 {
 	struct ctl_log_level level = {0};
 	struct ctl_bench bench = {0};
-	struct client_link *link;
-	char error[CLIENT_ERROR_MAX];
+	struct ctlclient *link;
+	char error[CTLCLIENT_ERROR_MAX];
 	int result;
 
 	if (command->request == CTL_LOG_LEVEL &&
@@ -277,8 +277,8 @@ run(const struct command *command, char *const *arguments,
 		return EXIT_USAGE;
 	if (command->request == CTL_BENCH && !parse_bench(arguments, &bench))
 		return EXIT_USAGE;
-	link = client_open(
-	    path, CLIENT_TIMEOUT_MS + (int)bench.seconds * 1000, error);
+	link = ctlclient_open(path, CLIENT_SOFTWARE,
+	    CTLCLIENT_TIMEOUT_MS + (int)bench.seconds * 1000, error);
 	if (link == NULL) {
 		complain("%s", error);
 		return EXIT_FAILED;
@@ -309,7 +309,7 @@ run(const struct command *command, char *const *arguments,
 	default:
 		result = act(link, command->request, NULL, 0);
 	}
-	client_close(link);
+	ctlclient_close(link);
 	return result;
 }
 

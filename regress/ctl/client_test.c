@@ -258,14 +258,15 @@ serve_answer(int fd)
 	take(fd);
 }
 
-/* client_open() fails with this text. */
+/* ctlclient_open() fails with this text. */
 static void
 check_open(serve function, int timeout, const char *text)
 {
-	char error[CLIENT_ERROR_MAX];
+	char error[CTLCLIENT_ERROR_MAX];
 	pid_t pid = daemon_start(function);
 
-	ATF_CHECK(client_open(SOCKET, timeout, error) == NULL);
+	ATF_CHECK(
+	    ctlclient_open(SOCKET, CLIENT_SOFTWARE, timeout, error) == NULL);
 	ATF_CHECK_STREQ(text, error);
 	daemon_stop(pid);
 }
@@ -276,35 +277,36 @@ check_ask(serve function, int timeout, const char *text)
 {
 	const struct ctl_show show = {CTL_SHOW_ALL};
 	struct report report = {.now = 0};
-	char error[CLIENT_ERROR_MAX] = "";
+	char error[CTLCLIENT_ERROR_MAX] = "";
 	pid_t pid = daemon_start(function);
-	struct client_link *link;
+	struct ctlclient *link;
 
-	link = client_open(SOCKET, timeout, error);
+	link = ctlclient_open(SOCKET, CLIENT_SOFTWARE, timeout, error);
 	ATF_REQUIRE_MSG(link != NULL, "%s", error);
 	ATF_CHECK_EQ(-1,
 	    client_ask(link, CTL_SHOW, &show, sizeof(show), &report, error));
 	ATF_CHECK_STREQ(text, error);
 	report_free(&report);
-	client_close(link);
+	ctlclient_close(link);
 	daemon_stop(pid);
 }
 
 ATF_TC_WITHOUT_HEAD(nobody);
 ATF_TC_BODY(nobody, tc)
 {
-	char error[CLIENT_ERROR_MAX], path[200];
+	char error[CTLCLIENT_ERROR_MAX], path[200];
 
-	ATF_CHECK(client_open("missing.sock", 1000, error) == NULL);
+	ATF_CHECK(ctlclient_open(
+		      "missing.sock", CLIENT_SOFTWARE, 1000, error) == NULL);
 	ATF_CHECK_STREQ(
 	    "weaved is not running (no socket missing.sock)", error);
 	close(listen_socket());
-	ATF_CHECK(client_open(SOCKET, 1000, error) == NULL);
+	ATF_CHECK(ctlclient_open(SOCKET, CLIENT_SOFTWARE, 1000, error) == NULL);
 	ATF_CHECK_STREQ(
 	    "weaved is not running (nobody listens on ctl.sock)", error);
 	memset(path, 'a', sizeof(path));
 	path[sizeof(path) - 1] = '\0';
-	ATF_CHECK(client_open(path, 1000, error) == NULL);
+	ATF_CHECK(ctlclient_open(path, CLIENT_SOFTWARE, 1000, error) == NULL);
 	ATF_CHECK(strstr(error, "path is too long") != NULL);
 	unlink(SOCKET);
 }
@@ -316,12 +318,12 @@ ATF_TC_HEAD(no_rights, tc)
 }
 ATF_TC_BODY(no_rights, tc)
 {
-	char error[CLIENT_ERROR_MAX];
+	char error[CTLCLIENT_ERROR_MAX];
 	int fd = listen_socket();
 
 	ATF_REQUIRE(chmod(SOCKET, 0600) == 0 && chmod(".", 0755) == 0);
 	ATF_REQUIRE(seteuid(65534) == 0);
-	ATF_CHECK(client_open(SOCKET, 1000, error) == NULL);
+	ATF_CHECK(ctlclient_open(SOCKET, CLIENT_SOFTWARE, 1000, error) == NULL);
 	ATF_REQUIRE(seteuid(0) == 0);
 	ATF_CHECK(strncmp(error, "permission denied: ", 19) == 0);
 	close(fd);
@@ -379,7 +381,7 @@ ATF_TC_WITHOUT_HEAD(crowd);
 ATF_TC_BODY(crowd, tc)
 {
 	const struct sockaddr_un sun = {AF_UNIX, SOCKET};
-	char error[CLIENT_ERROR_MAX];
+	char error[CTLCLIENT_ERROR_MAX];
 	int fd = listen_socket();
 
 	for (int i = 0; i < 2; i++) {
@@ -388,7 +390,8 @@ ATF_TC_BODY(crowd, tc)
 		ATF_REQUIRE(connect(client, (const struct sockaddr *)&sun,
 				sizeof(sun)) == 0);
 	}
-	ATF_CHECK(client_open(SOCKET, SHORT_MS, error) == NULL);
+	ATF_CHECK(
+	    ctlclient_open(SOCKET, CLIENT_SOFTWARE, SHORT_MS, error) == NULL);
 	ATF_CHECK_STREQ("weaved has too many clients", error);
 	close(fd);
 	unlink(SOCKET);
@@ -405,18 +408,19 @@ ATF_TC_BODY(answer, tc)
 {
 	const struct ctl_show show = {CTL_SHOW_TARGETS};
 	struct report report = {.now = 0};
-	char error[CLIENT_ERROR_MAX];
+	char error[CTLCLIENT_ERROR_MAX];
 	pid_t pid = daemon_start(serve_answer);
-	struct client_link *link;
+	struct ctlclient *link;
 	size_t n;
 
-	ATF_REQUIRE((link = client_open(SOCKET, PATIENCE_MS, error)) != NULL);
+	ATF_REQUIRE((link = ctlclient_open(
+			 SOCKET, CLIENT_SOFTWARE, PATIENCE_MS, error)) != NULL);
 	ATF_CHECK_EQ(
 	    0, client_ask(link, CTL_SHOW, &show, sizeof(show), &report, error));
 	report_rows(&report, CTL_TARGET, &n);
 	ATF_CHECK_EQ(2, n);
 	report_free(&report);
-	client_close(link);
+	ctlclient_close(link);
 	daemon_stop(pid);
 }
 
