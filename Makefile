@@ -3,7 +3,7 @@
 # shows the commands.
 #
 # all (default) install uninstall clean   check demo soak fuzz lint bench
-# deps
+# deps    SOAKS="NAME..." makes soak run these only
 
 VERSION	= 0.1.0
 BUILD	?= build
@@ -174,8 +174,8 @@ demo:
 
 soak:
 	@etc/deps.sh $(DEPS_CHECK)
-	@$(MAKE) --no-print-directory all $(OUT)/regress/net/soak_test
-	@regress/soak.sh $(OUT)
+	@$(MAKE) --no-print-directory tests
+	@regress/soak.sh $(OUT) $(SOAKS)
 
 bench:
 	@etc/deps.sh $(DEPS_BENCH)

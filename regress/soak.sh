@@ -1,12 +1,52 @@
 #!/bin/sh
-# Random connects, kills and restarts among five nodes for SOAK_SECONDS (600);
-# the exit status says whether they end well. What happens: net/soak_test.c.
+# What takes longer than the suite may: each line of the list below is a test
+# program of regress/ and one of its cases. Without names all of them run; the
+# exit status says whether all passed.
 #
-#   soak.sh BUILD
+#   soak.sh BUILD [NAME...]
+#
+# SOAK_SECONDS (600) is for the cases that go on for a time, SOAK_OPERATIONS
+# (100000) for those that count; WEAVER names a real router.
 set -u
 
 build=$(realpath "$1") || exit 2
+shift
 SOAK_SECONDS=${SOAK_SECONDS:-600}
-export SOAK_SECONDS
-echo "soak: five nodes for $SOAK_SECONDS seconds"
-exec "$build/regress/net/soak_test" churn
+SOAK_OPERATIONS=${SOAK_OPERATIONS:-100000}
+WEAVED_SRCDIR=$(realpath "$(dirname "$0")/..")
+WEAVED_BUILDDIR=$build
+export SOAK_SECONDS SOAK_OPERATIONS WEAVED_SRCDIR WEAVED_BUILDDIR
+
+# name, program, case, what it does
+soaks="\
+churn	net/soak_test	churn	five nodes under random kills and restarts
+addresses	net/ipam_live_test	of_weaved	random requests for addresses
+addresses-real	net/ipam_live_test	with_real	the same with real routers"
+
+failed=0
+run() {
+	printf 'soak: %s: %s\n' "$1" "$4"
+	if "$build/regress/$2" "$3"; then
+		printf 'soak: %s: passed\n' "$1"
+	else
+		printf 'soak: %s: failed\n' "$1"
+		failed=1
+	fi
+}
+
+if [ $# -eq 0 ]; then
+	# shellcheck disable=SC2046
+	set -- $(printf '%s\n' "$soaks" | cut -f 1)
+fi
+for name in "$@"; do
+	line=$(printf '%s\n' "$soaks" | grep "^$name	")
+	if [ -z "$line" ]; then
+		echo "soak.sh: no soak is called $name" >&2
+		exit 2
+	fi
+	IFS='	'
+	# shellcheck disable=SC2086
+	run $line
+	unset IFS
+done
+exit $failed
