@@ -15,7 +15,7 @@
 #include "regress/lib/net.h"
 #include "regress/lib/process.h"
 #include "regress/lib/weaver.h"
-#include "weavectl/client.h"
+#include "common/ctlclient.h"
 
 #define HOSTS 5
 #define IDS 40 /* clients of a host */
@@ -33,12 +33,12 @@ struct asker {
 	unsigned seed;
 	pthread_mutex_t lock; /* held during a request */
 	uint32_t has[IDS]; /* address, 0: none that it knows of */
-	struct client_link *link;
+	struct ctlclient *link;
 	bool reached; /* the last request was answered */
 	unsigned restarts; /* ids of a host's second life differ */
 	unsigned given;
 	unsigned refused;
-	char last_error[CLIENT_ERROR_MAX];
+	char last_error[CTLCLIENT_ERROR_MAX];
 };
 
 static struct asker askers[HOSTS];
@@ -55,6 +55,7 @@ static void live_request(struct asker *, size_t);
 static uint32_t live_allocate(struct asker *, const char *);
 static uint32_t live_claim(struct asker *, const char *, uint32_t);
 static bool live_release(struct asker *, const char *);
+static const char *live_row(void *, uint32_t, const void *, size_t);
 static bool live_weaved(
     struct asker *, uint32_t, const char *, uint32_t, struct ctl_ip_answer *);
 static bool live_real(
@@ -125,15 +126,21 @@ live_drop(struct asker *asker, size_t id)
 	asker->has[id] = 0;
 }
 
+static const char *
+live_row(void *arg, uint32_t type, const void *row, size_t len)
+{
+	if (type != CTL_IP_ANSWER || len != sizeof(struct ctl_ip_answer))
+		return "not an answer";
+	memcpy(arg, row, len);
+	return NULL;
+}
+
 /* A daemon that was killed is asked again through a new connection. */
 static bool
 live_weaved(struct asker *asker, uint32_t type, const char *id, uint32_t addr,
     struct ctl_ip_answer *answer)
 {
 	struct ctl_ip ip = {.addr = addr, .wait = WAIT_MS};
-	struct report report = {0};
-	const struct ctl_ip_answer *rows;
-	size_t count;
 	char path[160];
 	bool done;
 
@@ -142,18 +149,14 @@ live_weaved(struct asker *asker, uint32_t type, const char *id, uint32_t addr,
 		ip.len = 24;
 	snprintf(path, sizeof(path), "%s/ctl", asker->host->directory);
 	if (asker->link == NULL)
-		asker->link =
-		    client_open(path, WAIT_MS + 2000, asker->last_error);
+		asker->link = ctlclient_open(
+		    path, "test", WAIT_MS + 2000, asker->last_error);
 	if ((asker->reached = asker->link != NULL) == false)
 		return false;
-	done = client_ask(asker->link, type, &ip, sizeof(ip), &report,
-		   asker->last_error) == 0;
-	rows = REPORT_ROWS(&report, CTL_IP_ANSWER, ctl_ip_answer, &count);
-	if (done && count == 1)
-		*answer = rows[0];
-	report_free(&report);
+	done = ctlclient_ask(asker->link, type, &ip, sizeof(ip), live_row,
+		   answer, asker->last_error) == 0;
 	if (!done && strncmp(asker->last_error, "weaved ", 7) == 0) {
-		client_close(asker->link);
+		ctlclient_close(asker->link);
 		asker->link = NULL;
 		asker->reached = false;
 	}
