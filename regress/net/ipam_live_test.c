@@ -15,6 +15,7 @@
 #include "regress/lib/net.h"
 #include "regress/lib/process.h"
 #include "regress/lib/weaver.h"
+#include "common/ctl.h"
 #include "common/ctlclient.h"
 
 #define HOSTS 5
