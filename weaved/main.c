@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "weaved/child.h"
 #include "weaved/control/control.h"
@@ -14,7 +15,6 @@
 
 static void usage(FILE *);
 static int become_child(const char *);
-static const char *environment(const char *);
 static const char *absolute(const char *);
 
 static const struct option long_options[] = {
@@ -50,15 +50,6 @@ become_child(const char *name)
 		resolver_main();
 	fprintf(stderr, "weaved: no process %s\n", name);
 	return 2;
-}
-
-/* Empty means unset. */
-static const char *
-environment(const char *name)
-{
-	const char *value = getenv(name);
-
-	return value != NULL && value[0] != '\0' ? value : NULL;
 }
 
 /* What is not there stays as it is, for the error to name it so. */
@@ -120,11 +111,7 @@ main(int argc, char *argv[])
 		options.source.file = absolute(options.source.file);
 	options.source.peers = (const char **)(uintptr_t)(argv + optind);
 	options.source.npeers = (size_t)(argc - optind);
-	options.source.env_mtu = environment("WEAVE_MTU");
-	options.source.env_limit = environment("CONN_LIMIT");
-	options.source.env_peers = environment("KUBE_PEERS");
-	options.source.env_range = environment("IPALLOC_RANGE");
-	options.source.env_init = environment("IPALLOC_INIT");
+	options.source.environment = environ;
 	if (check)
 		return parent_check(&options, verbose);
 	return parent_main(&options);

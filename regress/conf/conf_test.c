@@ -275,6 +275,12 @@ ATF_TC_BODY(defaults, tc)
 	conf_free(conf);
 }
 
+#define ENVIRONMENT(...)                                          \
+	.environment = (char *const *)(uintptr_t)(const char *[]) \
+	{                                                         \
+		"PATH=/bin", __VA_ARGS__, NULL                    \
+	}
+
 static const char *
 precedence_file(void)
 {
@@ -292,9 +298,8 @@ ATF_TC_WITHOUT_HEAD(environment_over_file);
 ATF_TC_BODY(environment_over_file, tc)
 {
 	struct conf_source source = {.file = precedence_file(),
-	    .env_mtu = "2000",
-	    .env_limit = "20",
-	    .env_peers = " 10.0.1.1,10.0.1.2  10.0.1.3, "};
+	    ENVIRONMENT("WEAVE_MTU=2000", "CONN_LIMIT=20",
+		"KUBE_PEERS= 10.0.1.1,10.0.1.2  10.0.1.3, ")};
 
 	conf_expect(source_load(&source), "mtu: 2000\n");
 	conf_expect(source_load(&source), "connection-limit: 20\n");
@@ -307,9 +312,8 @@ ATF_TC_WITHOUT_HEAD(empty_environment_is_unset);
 ATF_TC_BODY(empty_environment_is_unset, tc)
 {
 	struct conf_source source = {.file = precedence_file(),
-	    .env_mtu = "",
-	    .env_limit = "",
-	    .env_peers = ""};
+	    ENVIRONMENT("WEAVE_MTU=", "CONN_LIMIT=", "KUBE_PEERS=", "HOSTNAME=",
+		"EXTRA_ARGS=")};
 
 	conf_expect(source_load(&source), "mtu: 1000\n");
 	conf_expect(source_load(&source), "connection-limit: 10\n");
@@ -324,9 +328,8 @@ ATF_TC_BODY(options_over_environment, tc)
 	struct conf_source source = {.file = precedence_file(),
 	    .options = options,
 	    .noptions = 6,
-	    .env_mtu = "2000",
-	    .env_limit = "20",
-	    .env_peers = "10.0.1.1"};
+	    ENVIRONMENT("WEAVE_MTU=2000", "CONN_LIMIT=20",
+		"KUBE_PEERS=10.0.1.1", "EXTRA_ARGS=--mtu=2500 10.0.1.2")};
 
 	conf_expect(source_load(&source), "mtu: 4000\n");
 	conf_expect(source_load(&source), "port: 7000\n");
@@ -341,18 +344,137 @@ ATF_TC_BODY(operands_are_added, tc)
 {
 	const char *peers[] = {"x", "file", "y:7000"};
 	const char *options[] = {"peers="};
+	char *environment[] = {strdup("KUBE_PEERS=env"), NULL};
 	struct conf_source source = {
 	    .file = precedence_file(), .peers = peers, .npeers = 3};
 
 	conf_expect(source_load(&source),
 	    "peers:\n  - file\n  - x\n  - y:7000\ndiscovery");
-	source.env_peers = "env";
+	source.environment = environment;
 	conf_expect(source_load(&source),
 	    "peers:\n  - env\n  - x\n  - file\n  - y:7000\ndiscovery");
 	source.options = options;
 	source.noptions = 1;
 	conf_expect(source_load(&source),
 	    "peers:\n  - x\n  - file\n  - y:7000\ndiscovery");
+}
+
+/* Every variable of Weave Net's that sets a key, with what it then says. */
+ATF_TC_WITHOUT_HEAD(environment_of_weave);
+ATF_TC_BODY(environment_of_weave, tc)
+{
+	static const struct {
+		const char *variable;
+		const char *wanted;
+	} good[] = {
+	    {"CONN_LIMIT=7", "connection-limit: 7\n"},
+	    {"EXPECT_NPC=1", "expect-npc: yes\n"},
+	    {"EXPECT_NPC=true", "expect-npc: yes\n"},
+	    {"EXPECT_NPC=0", "expect-npc: no\n"},
+	    {"EXPECT_NPC=no", "expect-npc: no\n"},
+	    {"EXPECT_NPC=False", "expect-npc: no\n"},
+	    {"HOSTNAME=node-1.example.org", "nickname: node-1.example.org\n"},
+	    {"IPALLOC_INIT=consensus=3", "ipalloc-init: consensus=3\n"},
+	    {"IPALLOC_RANGE=10.32.0.0/12", "ipalloc-range: 10.32.0.0/12\n"},
+	    {"KUBE_PEERS=10.0.1.1", "peers:\n  - \"10.0.1.1\"\n"},
+	    {"WEAVE_MTU=1337", "mtu: 1337\n"},
+	    {"WEAVE_NO_FASTDP=0", "mtu: 1376\n"},
+	    {"NO_MASQ_LOCAL=1", "mtu: 1376\n"},
+	};
+
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+		conf_expect(
+		    source_load(&(struct conf_source){
+			.file = "/dev/null", ENVIRONMENT(good[i].variable)}),
+		    good[i].wanted);
+}
+
+/* A shell exports it, so it does not come before what the operator wrote. */
+ATF_TC_WITHOUT_HEAD(hostname_under_file);
+ATF_TC_BODY(hostname_under_file, tc)
+{
+	FILE *f = fopen("n.conf", "w");
+
+	ATF_REQUIRE(f != NULL);
+	fputs("nickname: mine\n", f);
+	fclose(f);
+	conf_expect(source_load(&(struct conf_source){
+			.file = "n.conf", ENVIRONMENT("HOSTNAME=shell")}),
+	    "nickname: mine\n");
+	source_expect_error(&(struct conf_source){.file = "/dev/null",
+				ENVIRONMENT("HOSTNAME=a\nb")},
+	    "HOSTNAME: control character");
+}
+
+ATF_TC_WITHOUT_HEAD(extra_args);
+ATF_TC_BODY(extra_args, tc)
+{
+	static const struct {
+		const char *variable;
+		const char *wanted;
+	} good[] = {
+	    {"EXTRA_ARGS=--trusted-subnets=10.0.0.0/8,10.1.0.0/16",
+		"trusted-subnets:\n  - 10.0.0.0/8\n  - 10.1.0.0/16\n"},
+	    {"EXTRA_ARGS=  --log-level debug  --no-dns ", "log: debug\n"},
+	    {"EXTRA_ARGS=--docker-api= --port=7000", "port: 7000\n"},
+	    {"EXTRA_ARGS=--db-prefix /x -mtu 1400", "mtu: 1400\n"},
+	    {"EXTRA_ARGS=--no-discovery", "discovery: no\n"},
+	    {"EXTRA_ARGS=--no-discovery=false", "discovery: yes\n"},
+	    {"EXTRA_ARGS=-o protocol=mixed", "protocol: mixed\n"},
+	    {"EXTRA_ARGS=10.0.1.1 10.0.1.2",
+		"peers:\n  - \"10.0.1.1\"\n  - \"10.0.1.2\"\n"},
+	};
+	static const struct {
+		const char *variable;
+		const char *wanted;
+	} bad[] = {
+	    {"EXTRA_ARGS=--mtu", "EXTRA_ARGS: --mtu: a value is missing"},
+	    {"EXTRA_ARGS=--mtu 1",
+		"EXTRA_ARGS: --mtu: 1 is out of range (576 to 65535)"},
+	    {"EXTRA_ARGS=--mtu=1 2",
+		"EXTRA_ARGS: --mtu: 1 is out of range (576 to 65535)"},
+	    {"EXTRA_ARGS=--mtux 1", "EXTRA_ARGS: unknown flag --mtux"},
+	    {"EXTRA_ARGS=--password=secret",
+		"EXTRA_ARGS: --password: others can read it, set "
+		"WEAVE_PASSWORD"},
+	    {"EXTRA_ARGS=-o", "EXTRA_ARGS: -o: a key=value is missing"},
+	    {"EXTRA_ARGS=-o x=y", "EXTRA_ARGS: -o x: unknown key \"x\""},
+	    {"EXTRA_ARGS=::1",
+		"EXTRA_ARGS: \"::1\": IPv6 underlay not supported"},
+	};
+
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+		conf_expect(
+		    source_load(&(struct conf_source){
+			.file = "/dev/null", ENVIRONMENT(good[i].variable)}),
+		    good[i].wanted);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		source_expect_error(&(struct conf_source){.file = "/dev/null",
+					ENVIRONMENT(bad[i].variable)},
+		    bad[i].wanted);
+}
+
+static char idle_names[512];
+
+static void
+idle_note(const char *name)
+{
+	strlcat(idle_names, name, sizeof(idle_names));
+	strlcat(idle_names, ";", sizeof(idle_names));
+}
+
+ATF_TC_WITHOUT_HEAD(variables_without_effect);
+ATF_TC_BODY(variables_without_effect, tc)
+{
+	const struct conf_source source = {ENVIRONMENT("IPTABLES_BACKEND=nft",
+	    "WEAVE_MTU=1400", "HOST_ROOT=", "HOME=/", "CHECKPOINT_DISABLE=1",
+	    "EXTRA_ARGS=--no-dns --docker-api= --mtu 1400 --bufsz 9 p")};
+
+	conf_environment_idle(&source, idle_note);
+	ATF_CHECK_STREQ("CHECKPOINT_DISABLE;IPTABLES_BACKEND;"
+			"EXTRA_ARGS --no-dns;EXTRA_ARGS --docker-api;"
+			"EXTRA_ARGS --bufsz;",
+	    idle_names);
 }
 
 ATF_TC_WITHOUT_HEAD(password_file_option);
@@ -406,14 +528,14 @@ ATF_TC_BODY(bad_sources, tc)
 			.file = "/dev/null", .options = &option, .noptions = 1},
 		    bad[i].wanted);
 	}
-	source_expect_error(
-	    &(struct conf_source){.file = "/dev/null", .env_mtu = "12"},
+	source_expect_error(&(struct conf_source){.file = "/dev/null",
+				ENVIRONMENT("WEAVE_MTU=12")},
 	    "WEAVE_MTU: 12 is out of range (576 to 65535)");
-	source_expect_error(
-	    &(struct conf_source){.file = "/dev/null", .env_limit = "x"},
+	source_expect_error(&(struct conf_source){.file = "/dev/null",
+				ENVIRONMENT("CONN_LIMIT=x")},
 	    "CONN_LIMIT: \"x\" is not a whole number");
-	source_expect_error(
-	    &(struct conf_source){.file = "/dev/null", .env_peers = "a b;c"},
+	source_expect_error(&(struct conf_source){.file = "/dev/null",
+				ENVIRONMENT("KUBE_PEERS=a b;c")},
 	    "KUBE_PEERS: \"b;c\" is no host name");
 	source_expect_error(
 	    &(struct conf_source){
@@ -546,6 +668,10 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, empty_environment_is_unset);
 	ATF_TP_ADD_TC(tp, options_over_environment);
 	ATF_TP_ADD_TC(tp, operands_are_added);
+	ATF_TP_ADD_TC(tp, environment_of_weave);
+	ATF_TP_ADD_TC(tp, hostname_under_file);
+	ATF_TP_ADD_TC(tp, extra_args);
+	ATF_TP_ADD_TC(tp, variables_without_effect);
 	ATF_TP_ADD_TC(tp, password_file_option);
 	ATF_TP_ADD_TC(tp, bad_sources);
 	ATF_TP_ADD_TC(tp, check_peer);

@@ -7,15 +7,11 @@
 #include "weaved/parent/conf_key.h"
 
 static struct conf *conf_new(char[CONF_ERROR_MAX]);
-static int conf_finish(struct conf *, char[CONF_ERROR_MAX]);
-static int load_file(struct conf *, const char *, char[CONF_ERROR_MAX]);
-static int load_environment(
+static int conf_finish(
     struct conf *, const struct conf_source *, char[CONF_ERROR_MAX]);
-static int load_option(struct conf *, const char *, char[CONF_ERROR_MAX]);
+static int load_file(struct conf *, const char *, char[CONF_ERROR_MAX]);
 static int load_options(
     struct conf *, const struct conf_source *, char[CONF_ERROR_MAX]);
-static bool key_set(const struct conf_key *, struct conf *, const char *,
-    const char *, char[CONF_CAUSE_MAX]);
 static bool list_set(const struct conf_key *, struct conf *, const char *,
     const char *, char[CONF_CAUSE_MAX]);
 static void key_print(const struct conf_key *, const struct conf *, FILE *);
@@ -44,9 +40,9 @@ conf_load(const struct conf_source *source, char error[CONF_ERROR_MAX])
 	if (conf == NULL)
 		return NULL;
 	if (load_file(conf, source->file, error) == -1 ||
-	    load_environment(conf, source, error) == -1 ||
+	    conf_environment_read(conf, source, error) == -1 ||
 	    load_options(conf, source, error) == -1 ||
-	    conf_finish(conf, error) == -1) {
+	    conf_finish(conf, source, error) == -1) {
 		conf_free(conf);
 		return NULL;
 	}
@@ -57,12 +53,13 @@ struct conf *
 conf_parse_buffer(
     const char *file, const void *data, size_t len, char error[CONF_ERROR_MAX])
 {
+	const struct conf_source none = {0};
 	struct conf *conf = conf_new(error);
 
 	if (conf == NULL)
 		return NULL;
 	if (conf_yaml_parse(conf, file, data, len, error) == -1 ||
-	    conf_finish(conf, error) == -1) {
+	    conf_finish(conf, &none, error) == -1) {
 		conf_free(conf);
 		return NULL;
 	}
@@ -104,16 +101,28 @@ conf_new(char error[CONF_ERROR_MAX])
 	return conf;
 }
 
-/* What is still open after all sources: the nickname is the host's name. */
+/*
+ * What is still open after all sources: the nickname is the host's name. That
+ * of HOSTNAME does not come before the file, for many a shell exports it.
+ */
 static int
-conf_finish(struct conf *conf, char error[CONF_ERROR_MAX])
+conf_finish(struct conf *conf, const struct conf_source *source,
+    char error[CONF_ERROR_MAX])
 {
+	const struct conf_key *nickname = conf_key_find("nickname");
+	const char *given = conf_environment_host(source);
 	char cause[CONF_CAUSE_MAX], host[NICKNAME_MAX];
 
 	if (!conf_ipalloc_check(conf, error))
 		return -1;
 	if (conf->nickname[0] != '\0')
 		return 0;
+	if (given != NULL) {
+		if (nickname->type->parse(nickname, conf, given, cause))
+			return 0;
+		conf_error(error, "HOSTNAME: %s", cause);
+		return -1;
+	}
 	if (gethostname(host, sizeof(host)) == -1) {
 		conf_error(error, "nickname: cannot get the host name");
 		return -1;
@@ -143,29 +152,6 @@ load_file(struct conf *conf, const char *file, char error[CONF_ERROR_MAX])
 }
 
 static int
-load_environment(struct conf *conf, const struct conf_source *source,
-    char error[CONF_ERROR_MAX])
-{
-	char cause[CONF_CAUSE_MAX];
-
-	for (const struct conf_key *key = conf_keys;
-	     key < conf_keys + CONF_KEYS; key++) {
-		const char *text;
-
-		if (key->variable == NULL)
-			continue;
-		memcpy(&text, (const char *)source + key->variable_offset,
-		    sizeof(text));
-		if (text == NULL || text[0] == '\0' ||
-		    key_set(key, conf, text, ", \t\n", cause))
-			continue;
-		conf_error(error, "%s: %s", key->variable, cause);
-		return -1;
-	}
-	return 0;
-}
-
-static int
 load_options(struct conf *conf, const struct conf_source *source,
     char error[CONF_ERROR_MAX])
 {
@@ -173,7 +159,7 @@ load_options(struct conf *conf, const struct conf_source *source,
 	char cause[CONF_CAUSE_MAX];
 
 	for (size_t i = 0; i < source->noptions; i++)
-		if (load_option(conf, source->options[i], error) == -1)
+		if (conf_set_option(conf, source->options[i], error) == -1)
 			return -1;
 	for (size_t i = 0; i < source->npeers; i++) {
 		if (!peers->type->parse(peers, conf, source->peers[i], cause)) {
@@ -184,8 +170,9 @@ load_options(struct conf *conf, const struct conf_source *source,
 	return 0;
 }
 
-static int
-load_option(struct conf *conf, const char *option, char error[CONF_ERROR_MAX])
+int
+conf_set_option(
+    struct conf *conf, const char *option, char error[CONF_ERROR_MAX])
 {
 	char cause[CONF_CAUSE_MAX], name[64];
 	const char *value = strchr(option, '=');
@@ -202,7 +189,7 @@ load_option(struct conf *conf, const char *option, char error[CONF_ERROR_MAX])
 		conf_error(error, "-o %s: %s", name, cause);
 		return -1;
 	}
-	if (!key_set(key, conf, value + 1, ",", cause)) {
+	if (!conf_key_set(key, conf, value + 1, ",", cause)) {
 		conf_error(error, "-o %s: %s", name, cause);
 		return -1;
 	}
@@ -211,8 +198,8 @@ load_option(struct conf *conf, const char *option, char error[CONF_ERROR_MAX])
 	return 0;
 }
 
-static bool
-key_set(const struct conf_key *key, struct conf *conf, const char *text,
+bool
+conf_key_set(const struct conf_key *key, struct conf *conf, const char *text,
     const char *separators, char cause[CONF_CAUSE_MAX])
 {
 	if (key->type->list)

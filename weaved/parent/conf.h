@@ -86,6 +86,7 @@ struct conf {
 	char *control_socket; /* absolute, at most 107 bytes */
 	char *state_directory; /* absolute */
 	enum log_level log;
+	bool expect_npc; /* pods' network policies are to hold */
 };
 
 /* Where configuration comes from; strings are the caller's. */
@@ -95,11 +96,7 @@ struct conf_source {
 	size_t noptions;
 	const char **peers; /* of the command line, added to the list */
 	size_t npeers;
-	const char *env_mtu; /* WEAVE_MTU or NULL */
-	const char *env_limit; /* CONN_LIMIT or NULL */
-	const char *env_peers; /* KUBE_PEERS, by spaces or commas, or NULL */
-	const char *env_range; /* IPALLOC_RANGE or NULL */
-	const char *env_init; /* IPALLOC_INIT or NULL */
+	char *const *environment; /* as environ(7), or NULL */
 };
 
 /*
@@ -119,6 +116,12 @@ int conf_print(const struct conf *conf, FILE *out);
  * IPv6 by name. False and one line in error.
  */
 bool conf_check_peer(const char *text, char error[CONF_ERROR_MAX]);
+/*
+ * Names each variable of Weave Net's, and each flag in EXTRA_ARGS, that is set
+ * and has no effect here.
+ */
+void conf_environment_idle(
+    const struct conf_source *source, void (*note)(const char *name));
 /*
  * Reload: is every key that cannot change while running the same? Those are
  * mesh, protocol, name, listen, port, bridge, control-socket,

@@ -46,8 +46,6 @@ static const struct conf_word log_words[] = {
 #define FIELD(f)                            \
 	.offset = offsetof(struct conf, f), \
 	.size = sizeof(((struct conf *)NULL)->f)
-#define VARIABLE(name, f) \
-	.variable = (name), .variable_offset = offsetof(struct conf_source, f)
 
 /* In the order in which they are printed. */
 const struct conf_key conf_keys[CONF_KEYS] = {
@@ -64,11 +62,10 @@ const struct conf_key conf_keys[CONF_KEYS] = {
 	.fixed = true},
     {"port", &conf_type_number, FIELD(port), .min = 1, .max = 65534,
 	.fallback = "6783", .fixed = true},
-    {"peers", &conf_type_peers, FIELD(peers),
-	VARIABLE("KUBE_PEERS", env_peers)},
+    {"peers", &conf_type_peers, FIELD(peers)},
     {"discovery", &conf_type_yesno, FIELD(discovery), .fallback = "yes"},
     {"connection-limit", &conf_type_number, FIELD(connection_limit),
-	.max = 65535, .fallback = "200", VARIABLE("CONN_LIMIT", env_limit)},
+	.max = 65535, .fallback = "200"},
     {"encryption", &conf_type_word, FIELD(encryption),
 	.words = encryption_words, .fallback = "required", .fixed = true},
     {"cipher", &conf_type_word, FIELD(cipher), .words = cipher_words,
@@ -79,7 +76,7 @@ const struct conf_key conf_keys[CONF_KEYS] = {
     {"bridge", &conf_type_text, FIELD(bridge), .min = 1, .max = 11,
 	.check = conf_text_check_bridge, .fallback = "weave", .fixed = true},
     {"mtu", &conf_type_number, FIELD(mtu), .min = 576, .max = 65535,
-	.fallback = "1376", VARIABLE("WEAVE_MTU", env_mtu)},
+	.fallback = "1376"},
     {"offload-tap", &conf_type_yesno, FIELD(offload_tap), .fallback = "yes",
 	.fixed = true},
     {"offload-udp-send", &conf_type_yesno, FIELD(offload_udp_send),
@@ -97,12 +94,12 @@ const struct conf_key conf_keys[CONF_KEYS] = {
     {"log", &conf_type_word, FIELD(log), .words = log_words,
 	.fallback = "info"},
     {"ipalloc-range", &conf_type_subnet, FIELD(ipalloc_range), .fallback = "",
-	VARIABLE("IPALLOC_RANGE", env_range), .fixed = true},
+	.fixed = true},
     {"ipalloc-default-subnet", &conf_type_subnet, FIELD(ipalloc_subnet),
 	.fallback = "", .fixed = true},
     {"ipalloc-init", &conf_type_init, FIELD(ipalloc_init),
-	.fallback = "consensus", VARIABLE("IPALLOC_INIT", env_init),
-	.fixed = true},
+	.fallback = "consensus", .fixed = true},
+    {"expect-npc", &conf_type_yesno, FIELD(expect_npc), .fallback = "no"},
 };
 
 const struct conf_key *

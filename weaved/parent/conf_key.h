@@ -46,16 +46,20 @@ struct conf_key {
 	/* Further check of a text, or NULL. */
 	bool (*check)(const char *text, char cause[CONF_CAUSE_MAX]);
 	const char *fallback; /* default; NULL: empty list */
-	const char *variable; /* environment, or NULL */
-	size_t variable_offset; /* in struct conf_source */
 	bool fixed; /* while the daemon runs */
 };
 
-#define CONF_KEYS 27
+#define CONF_KEYS 28
 extern const struct conf_key conf_keys[CONF_KEYS];
 
 /* NULL: unknown. */
 const struct conf_key *conf_key_find(const char *name);
+/*
+ * Sets a key to what a text says; a list to the items between any of these
+ * separators, of which empty ones do not count.
+ */
+bool conf_key_set(const struct conf_key *key, struct conf *conf,
+    const char *text, const char *separators, char cause[CONF_CAUSE_MAX]);
 /* The cause for an unknown key, with the key that may have been meant. */
 void conf_key_unknown(const char *name, char cause[CONF_CAUSE_MAX]);
 
@@ -70,6 +74,15 @@ extern const struct conf_type conf_type_peers;
 extern const struct conf_type conf_type_subnets;
 extern const struct conf_type conf_type_subnet; /* struct subnet, or empty */
 extern const struct conf_type conf_type_init; /* struct conf_ipalloc_init */
+
+/* "key=value". 0, or -1 and see error: "-o KEY: what". */
+int conf_set_option(
+    struct conf *conf, const char *option, char error[CONF_ERROR_MAX]);
+/* What the environment says. 0, or -1 and see error: "WEAVE_MTU: what". */
+int conf_environment_read(struct conf *conf, const struct conf_source *source,
+    char error[CONF_ERROR_MAX]);
+/* HOSTNAME, or NULL. */
+const char *conf_environment_host(const struct conf_source *source);
 
 /* Do the keys ipalloc-* fit together? */
 bool conf_ipalloc_check(const struct conf *conf, char error[CONF_ERROR_MAX]);

@@ -69,6 +69,8 @@ static const struct spawn_ops ops[PROC_MAX] = {
 };
 
 static bool parent_load(struct conf **, struct password **, char *, char *);
+static void parent_add_warning(const char *);
+static void parent_note_idle(const char *);
 static void parent_warn(void);
 static void parent_adopt_password(struct password *, const char *);
 static void parent_send_conf(void);
@@ -138,11 +140,30 @@ parent_check(const struct parent_options *options, bool print)
 	return 1;
 }
 
+static void
+parent_add_warning(const char *text)
+{
+	if (parent.warning[0] != '\0')
+		strlcat(parent.warning, "; ", sizeof(parent.warning));
+	strlcat(parent.warning, text, sizeof(parent.warning));
+	log_warn("%s", text);
+}
+
+static void
+parent_note_idle(const char *name)
+{
+	log_warn("%s is set and has no effect here", name);
+}
+
 /* What every status shows until it is mended. */
 static void
 parent_warn(void)
 {
 	parent.warning[0] = '\0';
+	if (parent.conf->expect_npc)
+		parent_add_warning(
+		    "EXPECT_NPC: there are no network policies in this "
+		    "version, pods are open to each other");
 	if (parent.password == NULL) {
 		log_info("Encryption disabled");
 		if (password_exists(parent.conf))
@@ -153,14 +174,11 @@ parent_warn(void)
 	log_info("Encryption enabled, password from %s", parent.source);
 	if (parent.conf->protocol != CONF_PROTOCOL_HARDENED &&
 	    password_bits(parent.password) < WEAK_BITS) {
-		strlcpy(parent.warning,
-		    parent.conf->protocol == CONF_PROTOCOL_WEAVE
+		parent_add_warning(parent.conf->protocol == CONF_PROTOCOL_WEAVE
 			? "the password is weak: protocol weave "
 			  "lets any stranger guess it offline"
 			: "the password is weak: protocol mixed protects it "
-			  "only as well as the Weave routers of the mesh do",
-		    sizeof(parent.warning));
-		log_warn("%s", parent.warning);
+			  "only as well as the Weave routers of the mesh do");
 	}
 }
 
@@ -479,6 +497,7 @@ parent_setup(char *error)
 		return false;
 	log_set_level(parent.conf->log);
 	log_info("weaved %s starting", WEAVED_VERSION);
+	conf_environment_idle(&parent.options->source, parent_note_idle);
 	parent_accounts();
 	if (descriptors_open_sockets(&parent.fds, parent.conf, error) == -1 ||
 	    descriptors_make_root(error) == -1 ||
