@@ -1,0 +1,86 @@
+#include "weaved/engine/overlay/overlay_internal.h"
+
+#define PACKETS_LOW 8 /* then what waits for the end of the turn goes */
+
+static bool route_peer_known(void *, uint64_t);
+static size_t route_broadcast_hops(void *, uint64_t, const uint64_t **);
+static void route_inject(void *, const struct frame *);
+static void route_probe(void *, const struct frame *, uint64_t);
+
+const struct forward_ops overlay_forward_ops = {
+    .peer_known = route_peer_known,
+    .next_hop = overlay_route_next_hop,
+    .broadcast_hops = route_broadcast_hops,
+    .send = overlay_route_send,
+    .inject = route_inject,
+    .probe = route_probe,
+};
+
+static bool
+route_peer_known(void *arg, uint64_t peer)
+{
+	struct overlay *overlay = arg;
+
+	return overlay->ops->peer_known(overlay->arg, peer);
+}
+
+uint64_t
+overlay_route_next_hop(void *arg, uint64_t peer)
+{
+	struct overlay *overlay = arg;
+
+	return overlay->ops->next_hop(overlay->arg, peer);
+}
+
+static size_t
+route_broadcast_hops(void *arg, uint64_t source, const uint64_t **hops)
+{
+	struct overlay *overlay = arg;
+
+	return overlay->ops->broadcast_hops(overlay->arg, source, hops);
+}
+
+void
+overlay_route_send(
+    void *arg, uint64_t neighbour, const struct frame *frame, uint64_t now)
+{
+	struct overlay *overlay = arg;
+	struct overlay_conn *conn = overlay_conn_of_peer(overlay, neighbour);
+
+	if (conn == NULL) {
+		overlay_drop(overlay, DROP_NO_CONNECTION);
+		return;
+	}
+	if (packet_pool_left(overlay->pool) < PACKETS_LOW)
+		overlay_flush(overlay, now);
+	sleeve_send(conn->sleeve, frame, now);
+	overlay_conn_touch(conn);
+}
+
+static void
+route_inject(void *arg, const struct frame *frame)
+{
+	struct overlay *overlay = arg;
+
+	coalesce_put(overlay->coalesce, frame->data, frame->len);
+}
+
+void
+overlay_write(void *arg, const struct iovec *iov, int count, size_t frames)
+{
+	struct overlay *overlay = arg;
+
+	if (tap_write(&overlay->tap, iov, count) != 0)
+		overlay->counters.drop[DROP_TAP_ERROR] += frames;
+	else
+		overlay->counters.tap_frames_out += frames;
+}
+
+static void
+route_probe(void *arg, const struct frame *frame, uint64_t now)
+{
+	struct overlay *overlay = arg;
+
+	probe_receive(
+	    overlay->probe, frame->first, frame->data, frame->len, now);
+}
