@@ -1,6 +1,7 @@
 /*
- * What the files of the mesh's runtime share: mesh.c (the interface, timers),
- * local.c (our own peer: connections come and go), gossip.c, mesh_show.c.
+ * What the files of the mesh's runtime share: mesh.c (the interface),
+ * mesh_tick.c (timers), local.c (our own peer: connections come and go),
+ * gossip.c, mesh_show.c.
  */
 #ifndef ENGINE_MESH_MESH_INTERNAL_H
 #define ENGINE_MESH_MESH_INTERNAL_H
@@ -17,6 +18,7 @@
 #define MESH_HALF_OPEN_MAX 128 /* accepted, not through the handshake */
 #define MESH_REFUSALS_MAX 16 /* kept to show */
 #define MESH_REFUSAL_AGE 120000
+#define MESH_UPDATE_PAUSE 1000 /* ms between two in the long run */
 #define MESH_CONNECTION_STRLEN (ENDPOINT_STRLEN + PEERNAME_STRLEN + 200)
 
 RB_HEAD(connection_tree, connection);
@@ -76,6 +78,8 @@ struct mesh {
 struct connection *mesh_connection(const struct mesh *mesh, uint32_t id);
 /* Added connection to this neighbour, NULL: none. */
 struct connection *mesh_connection_to(const struct mesh *mesh, uint64_t peer);
+/* Stops watching it, closes it, frees it. */
+void mesh_connection_delete(struct mesh *mesh, struct connection *conn);
 size_t mesh_held(const struct mesh *mesh); /* added ones */
 void mesh_routes_changed(struct mesh *mesh, uint64_t now);
 void mesh_collect_later(struct mesh *mesh, uint64_t now);
