@@ -3,7 +3,7 @@
 #define WEAVECTL_CLIENT_H
 
 #include "common/ctlclient.h"
-#include "weavectl/report.h"
+#include "common/report.h"
 
 #define CLIENT_SOFTWARE "weavectl " VERSION
 

@@ -2,8 +2,8 @@
 #include <string.h>
 
 #include "common/addr.h"
+#include "common/text.h"
 #include "weavectl/ip.h"
-#include "weavectl/text.h"
 
 static bool address_parse(const char *, uint32_t *, uint8_t *);
 

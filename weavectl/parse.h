@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "weavectl/output.h"
+#include "common/output.h"
 
 #define PARSE_ERROR_MAX 256
 

@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/output.h"
+#include "common/text.h"
 #include "regress/lib/vectors.h"
-#include "weavectl/output.h"
-#include "weavectl/text.h"
 
 #define NAME1 UINT64_C(0x8a3e00000001)
 #define NAME2 UINT64_C(0x8a3e00000002)

@@ -1,6 +1,6 @@
 /* Rows as text, for both forms of output; safe for a terminal. */
-#ifndef WEAVECTL_TEXT_H
-#define WEAVECTL_TEXT_H
+#ifndef COMMON_TEXT_H
+#define COMMON_TEXT_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,10 +1,10 @@
 /* Forms of output: each prints every view of a report. */
-#ifndef WEAVECTL_OUTPUT_H
-#define WEAVECTL_OUTPUT_H
+#ifndef COMMON_OUTPUT_H
+#define COMMON_OUTPUT_H
 
 #include <stdio.h>
 
-#include "weavectl/report.h"
+#include "common/report.h"
 
 enum output_view {
 	OUTPUT_NOTHING,

@@ -1,8 +1,8 @@
 #include <stdarg.h>
 #include <string.h>
 
-#include "weavectl/output.h"
-#include "weavectl/text.h"
+#include "common/output.h"
+#include "common/text.h"
 
 static void text_line(FILE *, const char *, const char *, ...)
     __attribute__((format(printf, 3, 4)));

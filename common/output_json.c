@@ -2,8 +2,8 @@
 #include <jansson.h>
 #include <string.h>
 
-#include "weavectl/output.h"
-#include "weavectl/text.h"
+#include "common/output.h"
+#include "common/text.h"
 
 static json_t *json_text(const char *);
 static json_t *json_number(uint64_t);

@@ -3,7 +3,7 @@
 #include <string.h>
 #include <vis.h>
 
-#include "weavectl/text.h"
+#include "common/text.h"
 
 static void text_append(char *, size_t, const char *, ...)
     __attribute__((format(printf, 3, 4)));

@@ -1,7 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "weavectl/report.h"
+#include "common/report.h"
 
 static bool rows_add(struct rows *, const void *, size_t);
 static int compare_addresses(const void *, const void *);

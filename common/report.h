@@ -1,6 +1,6 @@
 /* Rows of an answer, kept until all have come. */
-#ifndef WEAVECTL_REPORT_H
-#define WEAVECTL_REPORT_H
+#ifndef COMMON_REPORT_H
+#define COMMON_REPORT_H
 
 #include <stdbool.h>
 #include <stddef.h>
