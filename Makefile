@@ -24,7 +24,8 @@ PKG_CONFIG ?= pkg-config
 # Each library as pkg-config:Debian package.
 LIBRARIES = libevent:libevent-dev libsodium:libsodium-dev \
 	  yaml-0.1:libyaml-dev jansson:libjansson-dev \
-	  libbsd-overlay:libbsd-dev libseccomp:libseccomp-dev
+	  libbsd-overlay:libbsd-dev libseccomp:libseccomp-dev \
+	  libnl-3.0:libnl-3-dev
 PKGS	= $(foreach l,$(LIBRARIES),$(firstword $(subst :, ,$(l))))
 
 DEPS	= gcc libc6-dev pkg-config \
