@@ -29,6 +29,7 @@ static const char *const names[PROC_MAX] = {
     [PROC_ENGINE] = "engine",
     [PROC_CONTROL] = "control",
     [PROC_RESOLVER] = "resolver",
+    [PROC_NETCFG] = "netcfg",
 };
 
 const char *

@@ -59,10 +59,17 @@ static const char *const resolver_calls[] = {CALLS_COMMON,
     "ioctl", "gettimeofday", "time", "rt_sigaction", "statx", "fstatfs",
     "statfs", "fadvise64", "geteuid", NULL};
 
+/* Its netlink sockets are open before: libnl and libnftables on those. */
+static const char *const netcfg_calls[] = {CALLS_COMMON,
+    CALLS_SANITIZE "sendto", "recvfrom", "select", "pselect6", "getsockopt",
+    "setsockopt", NULL};
+
 struct sandbox_profile {
 	const char *const *calls;
 	bool empty_root;
 	const char *const *readable; /* Landlock: what may be read */
+	uint64_t caps; /* what it keeps */
+	const char *caps_note;
 };
 
 static const char *const resolver_paths[] = {"/etc", "/run/systemd/resolve",
@@ -70,15 +77,19 @@ static const char *const resolver_paths[] = {"/etc", "/run/systemd/resolve",
 
 static const char *const no_paths[] = {NULL};
 
+#define NO_CAPS "no capabilities"
+
 static const struct sandbox_profile profiles[PROC_MAX] = {
-    [PROC_ENGINE] = {engine_calls, true, no_paths},
-    [PROC_CONTROL] = {control_calls, true, no_paths},
-    [PROC_RESOLVER] = {resolver_calls, false, resolver_paths},
+    [PROC_ENGINE] = {engine_calls, true, no_paths, 0, NO_CAPS},
+    [PROC_CONTROL] = {control_calls, true, no_paths, 0, NO_CAPS},
+    [PROC_RESOLVER] = {resolver_calls, false, resolver_paths, 0, NO_CAPS},
+    [PROC_NETCFG] = {netcfg_calls, true, no_paths, UINT64_C(1) << CAP_NET_ADMIN,
+	"only CAP_NET_ADMIN"},
 };
 
 /* DESIGN section 1; what is not here is not even in the bounding set. */
 static const int parent_caps[] = {
-    CAP_NET_ADMIN, /* bridge and TAP */
+    CAP_NET_ADMIN, /* TAP, and netcfg's */
     CAP_SETUID, CAP_SETGID, CAP_SETPCAP, CAP_SYS_CHROOT, /* children */
     CAP_KILL, /* signals to children of another uid */
 };
@@ -86,7 +97,7 @@ static const int parent_caps[] = {
 static bool sandbox_root(void);
 static bool sandbox_caps_bounding(uint64_t);
 static bool sandbox_caps_set(uint64_t);
-static bool sandbox_caps_none(void);
+static bool sandbox_caps_are(uint64_t);
 static bool sandbox_uid(uint32_t, uint32_t);
 static int sandbox_landlock(const struct sandbox_profile *);
 static bool sandbox_seccomp(const struct sandbox_profile *);
@@ -150,7 +161,7 @@ sandbox_caps_set(uint64_t caps)
 }
 
 static bool
-sandbox_caps_none(void)
+sandbox_caps_are(uint64_t caps)
 {
 	struct __user_cap_header_struct header = {
 	    _LINUX_CAPABILITY_VERSION_3, 0};
@@ -159,7 +170,8 @@ sandbox_caps_none(void)
 	if (syscall(SYS_capget, &header, data) == -1)
 		return false;
 	for (int i = 0; i < 2; i++)
-		if (data[i].effective != 0 || data[i].permitted != 0 ||
+		if (data[i].effective != (uint32_t)(caps >> (32 * i)) ||
+		    data[i].permitted != (uint32_t)(caps >> (32 * i)) ||
 		    data[i].inheritable != 0)
 			return false;
 	return true;
@@ -296,11 +308,16 @@ sandbox_enter(enum proc_id proc, enum sandbox_policy policy, uint32_t uid,
 		sandbox_note(sandbox_root() ? text : missing, "empty root");
 	if (!sandbox_caps_bounding(0))
 		sandbox_note(missing, "bounding set");
+	/* Permitted ones outlive the uid, to be cut down to those kept. */
+	prctl(PR_SET_KEEPCAPS, profile->caps != 0);
 	snprintf(note, sizeof(note), "uid %u", uid);
 	sandbox_note(sandbox_uid(uid, gid) ? text : missing, note);
+	prctl(PR_SET_KEEPCAPS, 0);
 	sandbox_note(
-	    sandbox_caps_set(0) && sandbox_caps_none() ? text : missing,
-	    "no capabilities");
+	    sandbox_caps_set(profile->caps) && sandbox_caps_are(profile->caps)
+		? text
+		: missing,
+	    profile->caps_note);
 	sandbox_note(
 	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 ? text : missing,
 	    "no new privileges");

@@ -15,6 +15,8 @@
 #define WEAVED_VERSION VERSION /* by the Makefile */
 #define WEAVED_USER "_weaved"
 #define WEAVED_UID_FALLBACK 64783
+#define NETCFG_USER "_weavednet"
+#define NETCFG_UID_FALLBACK 64784
 
 #define PROC_PIPE_FD 3 /* a child's pipe to the parent */
 #define EMPTY_ROOT "/run/weaved/empty"
@@ -24,6 +26,7 @@ enum proc_id {
 	PROC_ENGINE,
 	PROC_CONTROL,
 	PROC_RESOLVER,
+	PROC_NETCFG,
 	PROC_MAX
 };
 
@@ -118,6 +121,14 @@ enum imsg_type {
 	IMSG_KX3_FINISHED, /* struct imsg_kx3_finished */
 	IMSG_KX3_CANCEL, /* struct imsg_kx3_cancel */
 
+	/* parent to netcfg */
+	IMSG_NETCFG_CONF, /* struct imsg_netcfg_conf: begins one */
+	IMSG_NETCFG_END, /* empty: do it; answered by IMSG_NETCFG_DONE */
+
+	/* netcfg to parent */
+	IMSG_NETCFG_DONE, /* struct imsg_netcfg_done */
+	IMSG_NETCFG_NO_RA, /* struct imsg_netcfg_link: a device of ours */
+
 	IMSG_TYPE_MAX
 };
 
@@ -183,6 +194,22 @@ struct imsg_neighbour {
 	uint16_t port;
 	uint8_t up;
 	uint8_t pad;
+};
+
+struct imsg_netcfg_conf {
+	uint64_t name; /* of the peer: the bridge's MAC if it can be one */
+	uint32_t mtu;
+	uint8_t pad[4];
+	char bridge[16];
+	char tap[16];
+};
+
+struct imsg_netcfg_done {
+	char error[CTL_CAUSE_MAX]; /* empty: done */
+};
+
+struct imsg_netcfg_link {
+	uint32_t index; /* of the device */
 };
 
 #define IPAM_FILE_MAX (24u << 20) /* bytes kept for the engine */
@@ -266,6 +293,7 @@ struct imsg_kx2_cancel {
 	uint32_t handle;
 };
 
+_Static_assert(sizeof(struct imsg_netcfg_conf) == 48, "no padding");
 _Static_assert(sizeof(struct imsg_ipam_conf) == 16, "no padding");
 _Static_assert(sizeof(struct imsg_dial) == 12, "no padding");
 _Static_assert(sizeof(struct imsg_dialled) == 16, "no padding");

@@ -110,14 +110,14 @@ ATF_TC_BODY(engine, tc)
 ATF_TC_WITHOUT_HEAD(others);
 ATF_TC_BODY(others, tc)
 {
-	static const char *names[] = {"control", "resolver"};
+	static const char *names[] = {"control", "resolver", "netcfg"};
 	struct pair pair = pair_new(NET_ENCRYPTED);
 	pid_t engine, old;
 	size_t i;
 
 	pair_start(&pair, PAIR_MTU);
 	engine = host_process(pair.a, "engine");
-	for (i = 0; i < 2; i++) {
+	for (i = 0; i < 3; i++) {
 		ATF_REQUIRE((old = host_process(pair.a, names[i])) > 0);
 		kill(old, SIGKILL);
 		NET_WAIT(10,

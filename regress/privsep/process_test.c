@@ -11,12 +11,15 @@
 #include "regress/lib/pair.h"
 #include "regress/lib/process.h"
 
+#define NO_CAPS "0000000000000000"
+#define ONLY_NET_ADMIN "0000000000001000"
 #define CANARY "canary-3b1f9a62-of-the-password"
 
 static const char *const children[] = {"engine", "control", "resolver"};
 
 static void process_require(pid_t, const char *, const char *);
-static void process_no_capability(pid_t);
+static void process_has(pid_t, const char *);
+static void process_is_confined(pid_t, const char *);
 static void process_empty_root(pid_t);
 static size_t process_sockets(pid_t);
 
@@ -29,50 +32,63 @@ process_require(pid_t pid, const char *key, const char *want)
 	ATF_CHECK_STREQ_MSG(want, value, "%s of %d", key, (int)pid);
 }
 
+/* These capabilities, and no way to any other. */
 static void
-process_no_capability(pid_t pid)
+process_has(pid_t pid, const char *caps)
 {
-	static const char *const sets[] = {
-	    "CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"};
+	static const char *const sets[] = {"CapInh", "CapBnd", "CapAmb"};
 	size_t i;
 
+	process_require(pid, "CapPrm", caps);
+	process_require(pid, "CapEff", caps);
 	for (i = 0; i < sizeof(sets) / sizeof(sets[0]); i++)
-		process_require(pid, sets[i], "0000000000000000");
+		process_require(pid, sets[i], NO_CAPS);
+}
+
+static void
+process_is_confined(pid_t pid, const char *caps)
+{
+	unsigned uid, euid, suid, fsuid;
+	char value[256];
+
+	ATF_REQUIRE(pid > 0);
+	ATF_REQUIRE(process_status(pid, "Uid", value, sizeof(value)));
+	ATF_REQUIRE_EQ(
+	    4, sscanf(value, "%u %u %u %u", &uid, &euid, &suid, &fsuid));
+	ATF_CHECK(uid != 0 && euid == uid && suid == uid && fsuid == uid);
+	ATF_REQUIRE(process_status(pid, "Gid", value, sizeof(value)));
+	ATF_CHECK(strncmp(value, "0\t", 2) != 0);
+	process_require(pid, "Groups", "");
+	process_has(pid, caps);
+	process_require(pid, "NoNewPrivs", "1");
+	process_require(pid, "Seccomp", "2");
+	ATF_CHECK_MSG(process_file(pid, "environ", value, sizeof(value)) == 0,
+	    "%d has an environment", (int)pid);
+	ATF_CHECK(process_file(pid, "comm", value, sizeof(value)) > 0);
+	ATF_CHECK_MSG(
+	    strncmp(value, "exe", 3) != 0, "%d is called exe", (int)pid);
 }
 
 ATF_TC_WITHOUT_HEAD(children_are_confined);
 ATF_TC_BODY(children_are_confined, tc)
 {
 	struct pair pair = pair_new(NET_ENCRYPTED);
-	unsigned uid, euid, suid, fsuid;
-	char value[256];
+	char ours[256], others[256];
 	size_t i;
-	pid_t pid;
 
 	pair_start(&pair, PAIR_MTU);
-	for (i = 0; i < 3; i++) {
-		ATF_REQUIRE((pid = host_process(pair.a, children[i])) > 0);
-		ATF_REQUIRE(process_status(pid, "Uid", value, sizeof(value)));
-		ATF_REQUIRE_EQ(4,
-		    sscanf(value, "%u %u %u %u", &uid, &euid, &suid, &fsuid));
-		ATF_CHECK(
-		    uid != 0 && euid == uid && suid == uid && fsuid == uid);
-		ATF_REQUIRE(process_status(pid, "Gid", value, sizeof(value)));
-		ATF_CHECK(strncmp(value, "0\t", 2) != 0);
-		process_require(pid, "Groups", "");
-		process_no_capability(pid);
-		process_require(pid, "NoNewPrivs", "1");
-		process_require(pid, "Seccomp", "2");
-		ATF_CHECK_MSG(
-		    process_file(pid, "environ", value, sizeof(value)) == 0,
-		    "%s has an environment", children[i]);
-		ATF_CHECK(process_file(pid, "comm", value, sizeof(value)) > 0);
-		ATF_CHECK_MSG(strncmp(value, "exe", 3) != 0, "%s is called exe",
-		    children[i]);
-	}
+	for (i = 0; i < 3; i++)
+		process_is_confined(host_process(pair.a, children[i]), NO_CAPS);
+	process_is_confined(host_process(pair.a, "netcfg"), ONLY_NET_ADMIN);
+	/* Who could signal or trace it would have its capability. */
+	process_status(
+	    host_process(pair.a, "netcfg"), "Uid", ours, sizeof(ours));
+	process_status(
+	    host_process(pair.a, "engine"), "Uid", others, sizeof(others));
+	ATF_CHECK(strcmp(ours, others) != 0);
 }
 
-/* The root of engine and control is a directory with nothing in it. */
+/* The root of engine, control and netcfg is a directory with nothing in it. */
 static void
 process_empty_root(pid_t pid)
 {
@@ -99,6 +115,7 @@ ATF_TC_BODY(roots_are_empty, tc)
 	pair_start(&pair, PAIR_MTU);
 	process_empty_root(host_process(pair.a, "engine"));
 	process_empty_root(host_process(pair.a, "control"));
+	process_empty_root(host_process(pair.a, "netcfg"));
 }
 
 static size_t
@@ -110,26 +127,28 @@ process_sockets(pid_t pid)
 /*
  * The engine: pipe and pipe to control, listening socket, two UDP sockets,
  * one connection, TAP. Control: pipe, pipe to the engine, listening socket
- * (clients come and go). The resolver: its pipe. "pipe:" is the event loop's
- * own, for signals.
+ * (clients come and go). The resolver: its pipe. netcfg: its pipe, and netlink.
+ * "pipe:" is the event loop's own, for signals.
  */
 ATF_TC_WITHOUT_HEAD(descriptors_are_few);
 ATF_TC_BODY(descriptors_are_few, tc)
 {
 	struct pair pair = pair_new(NET_ENCRYPTED);
-	pid_t control, engine, resolver;
+	pid_t control, engine, netcfg, resolver;
 	size_t i;
 
 	pair_start(&pair, PAIR_MTU);
 	engine = host_process(pair.a, "engine");
 	control = host_process(pair.a, "control");
 	resolver = host_process(pair.a, "resolver");
+	netcfg = host_process(pair.a, "netcfg");
 	NET_WAIT(10, process_sockets(engine) == 6);
 	ATF_CHECK_EQ(1, process_descriptors(engine, "/dev/net/tun"));
 	NET_WAIT(10, process_sockets(control) == 3);
 	NET_WAIT(10, process_sockets(resolver) == 1);
-	for (i = 0; i < 3; i++) {
-		pid_t pid = host_process(pair.a, children[i]);
+	NET_WAIT(10, process_sockets(netcfg) == 3);
+	for (i = 0; i < 4; i++) {
+		pid_t pid = i == 3 ? netcfg : host_process(pair.a, children[i]);
 		size_t known = process_sockets(pid) +
 		    process_descriptors(pid, "anon_inode:") +
 		    process_descriptors(pid, "pipe:") +
@@ -137,7 +156,7 @@ ATF_TC_BODY(descriptors_are_few, tc)
 		    process_descriptors(pid, "/dev/net/tun");
 
 		ATF_CHECK_EQ_MSG(process_descriptors(pid, NULL), known,
-		    "%s holds something else", children[i]);
+		    "child %zu holds something else", i);
 		ATF_CHECK(process_descriptors(pid, "/dev/net/tun") ==
 		    (pid == engine));
 	}
@@ -176,11 +195,12 @@ ATF_TC_BODY(password_stays, tc)
 	/* The search itself works: it finds the nickname of the peer. */
 	ATF_CHECK(
 	    process_memory_has(host_process(pair.a, "engine"), "host2", 6) > 0);
-	for (i = 0; i < 3; i++) {
-		ATF_REQUIRE((pid = host_process(pair.a, children[i])) > 0);
+	for (i = 0; i < 4; i++) {
+		const char *name = i == 3 ? "netcfg" : children[i];
+
+		ATF_REQUIRE((pid = host_process(pair.a, name)) > 0);
 		found = process_memory_has(pid, CANARY, strlen(CANARY));
-		ATF_CHECK_EQ_MSG(
-		    0, found, "%zu times in %s", found, children[i]);
+		ATF_CHECK_EQ_MSG(0, found, "%zu times in %s", found, name);
 	}
 	ATF_CHECK(!host_log_has(pair.a, CANARY));
 	net_check(pair.net);
@@ -200,7 +220,7 @@ ATF_TC_BODY(engine_comes_back, tc)
 		NET_WAIT(20,
 		    (pid = host_process(pair.a, "engine")) > 0 && pid != old);
 		pair_require(&pair);
-		process_no_capability(pid);
+		process_has(pid, NO_CAPS);
 		process_require(pid, "Seccomp", "2");
 	}
 	net_check(pair.net);
@@ -210,14 +230,14 @@ ATF_TC_WITHOUT_HEAD(children_follow_the_parent);
 ATF_TC_BODY(children_follow_the_parent, tc)
 {
 	struct pair pair = pair_new(NET_ENCRYPTED);
-	pid_t pids[3];
-	size_t i;
+	pid_t pids[PROCESS_CHILDREN_MAX];
+	size_t i, n;
 
 	pair_start(&pair, PAIR_MTU);
-	for (i = 0; i < 3; i++)
-		ATF_REQUIRE((pids[i] = host_process(pair.a, children[i])) > 0);
+	n = process_children(pair.a->pid, pids);
+	ATF_REQUIRE(n >= 4);
 	host_kill(pair.a, SIGKILL);
-	for (i = 0; i < 3; i++)
+	for (i = 0; i < n; i++)
 		NET_WAIT(5, !process_alive(pids[i]));
 }
 

@@ -153,6 +153,16 @@ ATF_TC_BODY(resolver_calls, tc)
 	check_all_calls(PROC_RESOLVER);
 }
 
+ATF_TC(netcfg_calls);
+ATF_TC_HEAD(netcfg_calls, tc)
+{
+	atf_tc_set_md_var(tc, "require.user", "root");
+}
+ATF_TC_BODY(netcfg_calls, tc)
+{
+	check_all_calls(PROC_NETCFG);
+}
+
 /* What an attacker who owns the engine would try first. */
 static void
 act_escape(long which)
@@ -210,15 +220,18 @@ ATF_TC_HEAD(escapes, tc)
 }
 ATF_TC_BODY(escapes, tc)
 {
+	static const enum proc_id procs[] = {
+	    PROC_ENGINE, PROC_CONTROL, PROC_NETCFG};
+
 	prepare();
-	for (int proc = PROC_ENGINE; proc <= PROC_CONTROL; proc++)
+	for (size_t i = 0; i < sizeof(procs) / sizeof(procs[0]); i++)
 		for (long which = 0; which <= 12; which++) {
-			int status = run((enum proc_id)proc, act_escape, which);
+			int status = run(procs[i], act_escape, which);
 
 			ATF_CHECK_MSG(
 			    WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS,
-			    "process %d, escape %ld: status %#x", proc, which,
-			    (unsigned int)status);
+			    "process %d, escape %ld: status %#x", procs[i],
+			    which, (unsigned int)status);
 		}
 }
 
@@ -330,6 +343,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, engine_calls);
 	ATF_TP_ADD_TC(tp, control_calls);
 	ATF_TP_ADD_TC(tp, resolver_calls);
+	ATF_TP_ADD_TC(tp, netcfg_calls);
 	ATF_TP_ADD_TC(tp, escapes);
 	ATF_TP_ADD_TC(tp, resolver_files);
 	ATF_TP_ADD_TC(tp, engine_in_a_crowd);

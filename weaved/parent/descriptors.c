@@ -48,17 +48,11 @@ static int descriptors_open_tcp(const struct conf *, char *);
 static int descriptors_await_udp(const struct conf *, char *);
 static int descriptors_open_udp(const struct conf *, int, char *);
 static int descriptors_steer(int);
-static int descriptors_bridge(const struct conf *, uint64_t, int, char *);
 static void descriptors_offload_udp(struct descriptors *, const struct conf *);
 static short descriptors_tap_flags(const struct conf *, int);
 static void descriptors_offload_tap(
     struct descriptors *, const struct conf *, short);
-static int descriptors_tap(
-    struct descriptors *, const struct conf *, int, char *);
-static int descriptors_set_link(int, const char *, uint32_t);
-static void descriptors_no_accept_ra(const char *);
 static int descriptors_unlink_stale(const struct sockaddr_un *);
-static bool descriptors_name_is_mac(uint64_t);
 static int descriptors_directory(const char *, mode_t, char *);
 
 static int
@@ -253,13 +247,6 @@ descriptors_open_sockets(struct descriptors *fds, const struct conf *conf,
 	return 0;
 }
 
-/* A peer name can be the bridge's MAC if it is a unicast address. */
-static bool
-descriptors_name_is_mac(uint64_t name)
-{
-	return name != PEERNAME_UNKNOWN && ((name >> 40) & 1) == 0;
-}
-
 uint64_t
 descriptors_bridge_name(const char *bridge)
 {
@@ -275,59 +262,6 @@ descriptors_bridge_name(const char *bridge)
 		name = peername_get((const uint8_t *)ifr.ifr_hwaddr.sa_data);
 	close(fd);
 	return name;
-}
-
-static int
-descriptors_set_link(int fd, const char *link, uint32_t mtu)
-{
-	struct ifreq ifr = {0};
-
-	strlcpy(ifr.ifr_name, link, sizeof(ifr.ifr_name));
-	ifr.ifr_mtu = (int)mtu;
-	if (ioctl(fd, SIOCSIFMTU, &ifr) == -1 ||
-	    ioctl(fd, SIOCGIFFLAGS, &ifr) == -1)
-		return -1;
-	ifr.ifr_flags |= IFF_UP;
-	return ioctl(fd, SIOCSIFFLAGS, &ifr);
-}
-
-/* A pod's router advertisement must not move the host's routes. */
-static void
-descriptors_no_accept_ra(const char *link)
-{
-	char path[128];
-	int fd;
-
-	snprintf(
-	    path, sizeof(path), "/proc/sys/net/ipv6/conf/%s/accept_ra", link);
-	if ((fd = open(path, O_WRONLY | O_CLOEXEC)) == -1) {
-		if (errno != ENOENT) /* no IPv6, no danger */
-			log_warn_errno("%s", path);
-		return;
-	}
-	if (write(fd, "0", 1) != 1)
-		log_warn_errno("%s", path);
-	close(fd);
-}
-
-static int
-descriptors_bridge(const struct conf *conf, uint64_t name, int fd, char *error)
-{
-	struct ifreq ifr = {0};
-
-	if (ioctl(fd, SIOCBRADDBR, conf->bridge) == -1 && errno != EEXIST)
-		return descriptors_fail(error, "bridge", conf->bridge);
-	descriptors_no_accept_ra(conf->bridge);
-	if (descriptors_name_is_mac(name) &&
-	    descriptors_bridge_name(conf->bridge) != name) {
-		strlcpy(ifr.ifr_name, conf->bridge, sizeof(ifr.ifr_name));
-		ifr.ifr_hwaddr.sa_family = ARPHRD_ETHER;
-		peername_put(name, (uint8_t *)ifr.ifr_hwaddr.sa_data);
-		if (ioctl(fd, SIOCSIFHWADDR, &ifr) == -1)
-			return descriptors_fail(
-			    error, "MAC of bridge", conf->bridge);
-	}
-	return 0;
 }
 
 static short
@@ -365,9 +299,9 @@ descriptors_offload_tap(
 		fds->offloads |= OFFLOAD_COALESCE;
 }
 
-static int
-descriptors_tap(
-    struct descriptors *fds, const struct conf *conf, int fd, char *error)
+int
+descriptors_open_tap(struct descriptors *fds, const struct conf *conf,
+    char error[CONF_ERROR_MAX])
 {
 	struct ifreq ifr = {0};
 	int tries = 0;
@@ -384,51 +318,12 @@ descriptors_tap(
 		if (errno != EBUSY || !descriptors_be_patient(&tries))
 			return descriptors_fail(error, "TAP", fds->tap_name);
 	descriptors_offload_tap(fds, conf, flags);
-	descriptors_no_accept_ra(fds->tap_name);
-	memset(&ifr, 0, sizeof(ifr));
-	strlcpy(ifr.ifr_name, conf->bridge, sizeof(ifr.ifr_name));
-	ifr.ifr_ifindex = (int)if_nametoindex(fds->tap_name);
-	if (descriptors_set_link(fd, fds->tap_name, conf->mtu) == -1 ||
-	    (ioctl(fd, SIOCBRADDIF, &ifr) == -1 && errno != EBUSY))
-		return descriptors_fail(error, "TAP", fds->tap_name);
 	return 0;
 }
 
 int
-descriptors_set_mtu(const struct descriptors *fds, const struct conf *conf)
-{
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), result;
-
-	if (fd == -1)
-		return -1;
-	result = descriptors_set_link(fd, fds->tap_name, conf->mtu);
-	if (result == 0)
-		result = descriptors_set_link(fd, conf->bridge, conf->mtu);
-	close(fd);
-	return result;
-}
-
-int
-descriptors_open_tap(struct descriptors *fds, const struct conf *conf,
-    uint64_t name, char error[CONF_ERROR_MAX])
-{
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), result;
-
-	if (fd == -1)
-		return descriptors_fail(error, "bridge", conf->bridge);
-	result = descriptors_bridge(conf, name, fd, error);
-	if (result == 0)
-		result = descriptors_tap(fds, conf, fd, error);
-	if (result == 0 &&
-	    descriptors_set_link(fd, conf->bridge, conf->mtu) == -1)
-		result = descriptors_fail(error, "bridge", conf->bridge);
-	close(fd);
-	return result;
-}
-
-int
 descriptors_renew_tap(struct descriptors *fds, const struct conf *conf,
-    uint64_t name, char error[CONF_ERROR_MAX])
+    char error[CONF_ERROR_MAX])
 {
 	struct ifreq ifr = {0};
 
@@ -436,7 +331,7 @@ descriptors_renew_tap(struct descriptors *fds, const struct conf *conf,
 		return 0;
 	log_warn("%s is gone, making a new one", fds->tap_name);
 	close(fds->tap);
-	return descriptors_open_tap(fds, conf, name, error);
+	return descriptors_open_tap(fds, conf, error);
 }
 
 /* 0 if nothing is in the way any more. */

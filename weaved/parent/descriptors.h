@@ -23,12 +23,12 @@ struct descriptors {
 /* Each returns 0, or -1 and one line in error. */
 int descriptors_open_sockets(struct descriptors *fds, const struct conf *conf,
     char error[CONF_ERROR_MAX]);
-/* The bridge is made if missing; its MAC becomes name if that can be one. */
+/* The device alone: netcfg sets it up. */
 int descriptors_open_tap(struct descriptors *fds, const struct conf *conf,
-    uint64_t name, char error[CONF_ERROR_MAX]);
+    char error[CONF_ERROR_MAX]);
 /* The same if somebody deleted the device. */
 int descriptors_renew_tap(struct descriptors *fds, const struct conf *conf,
-    uint64_t name, char error[CONF_ERROR_MAX]);
+    char error[CONF_ERROR_MAX]);
 /* gid: group that may connect. A socket that nobody listens on is replaced. */
 int descriptors_open_control(struct descriptors *fds, const struct conf *conf,
     uint32_t gid, char error[CONF_ERROR_MAX]);
@@ -37,8 +37,6 @@ int descriptors_make_root(char error[CONF_ERROR_MAX]);
 
 /* MAC of an existing bridge, or PEERNAME_UNKNOWN. */
 uint64_t descriptors_bridge_name(const char *bridge);
-/* New MTU of bridge and TAP on reload. 0, or -1 with errno. */
-int descriptors_set_mtu(const struct descriptors *fds, const struct conf *conf);
 
 /* A connected TCP descriptor as the engine wants it. */
 void descriptors_setup_stream(int fd);

@@ -56,6 +56,14 @@ static const struct dispatch_entry resolver_table[] = {
     DISPATCH(IMSG_RESOLVED, struct imsg_resolved, parent_handle_resolved),
 };
 
+static const struct dispatch_entry netcfg_table[] = {
+    SPAWN_DISPATCH,
+    DISPATCH(
+	IMSG_NETCFG_DONE, struct imsg_netcfg_done, parent_handle_netcfg_done),
+    DISPATCH(
+	IMSG_NETCFG_NO_RA, struct imsg_netcfg_link, parent_handle_netcfg_no_ra),
+};
+
 #define OPS(table)                                                       \
 	{                                                                \
 		table, sizeof(table) / sizeof((table)[0]), parent_ready, \
@@ -66,6 +74,7 @@ static const struct spawn_ops ops[PROC_MAX] = {
     [PROC_ENGINE] = OPS(engine_table),
     [PROC_CONTROL] = OPS(control_table),
     [PROC_RESOLVER] = OPS(resolver_table),
+    [PROC_NETCFG] = OPS(netcfg_table),
 };
 
 static bool parent_load(struct conf **, struct password **, char *, char *);
@@ -81,7 +90,7 @@ static void parent_started(void);
 static void parent_merge_targets(void);
 static void parent_choose_name(void);
 static bool parent_setup(char *);
-static void parent_accounts(void);
+static void parent_account(const char *, uint32_t, struct spawn_conf *);
 static void parent_signal(evutil_socket_t, short, void *);
 static void parent_children(void);
 static void parent_stop(void);
@@ -274,8 +283,7 @@ parent_start_engine(struct spawn *engine)
 	char error[CONF_ERROR_MAX];
 	struct target *target;
 
-	if (descriptors_renew_tap(
-		&parent.fds, parent.conf, parent.name, error) == -1)
+	if (descriptors_renew_tap(&parent.fds, parent.conf, error) == -1)
 		log_error("%s", error);
 	parent_send_conf();
 	ipam_start_engine(engine, parent.conf, parent.state);
@@ -298,7 +306,8 @@ parent_link(void)
 	struct imsg_pipe to_control = {PROC_ENGINE};
 	int pair[2];
 
-	if (spawn_pipe(parent.procs[PROC_ENGINE]) == NULL ||
+	if (!parent.host_ready ||
+	    spawn_pipe(parent.procs[PROC_ENGINE]) == NULL ||
 	    spawn_pipe(parent.procs[PROC_CONTROL]) == NULL)
 		return;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
@@ -315,22 +324,57 @@ parent_link(void)
 static void
 parent_ready(struct spawn *spawn)
 {
-	if (spawn == parent.procs[PROC_ENGINE])
+	if (spawn == parent.procs[PROC_ENGINE] && parent.host_ready)
 		parent_start_engine(spawn);
+	if (spawn == parent.procs[PROC_NETCFG])
+		parent_send_netcfg();
 	if (spawn == parent.procs[PROC_CONTROL])
 		spawn_send(spawn, IMSG_SOCKETS_CONTROL, 0,
 		    dup(parent.fds.control), NULL, 0);
-	if (spawn != parent.procs[PROC_RESOLVER])
+	if (spawn == parent.procs[PROC_ENGINE] ||
+	    spawn == parent.procs[PROC_CONTROL])
 		parent_link();
 	parent_send_processes();
 	if (!parent.started)
 		parent_started();
 }
 
-/* Who started us in the background waits until all children are confined. */
+/* Until there is a bridge the engine has nothing to do. */
+void
+parent_host_ready(void)
+{
+	struct spawn *engine = parent.procs[PROC_ENGINE];
+
+	if (parent.host_ready)
+		return;
+	parent.host_ready = true;
+	if (spawn_pipe(engine) != NULL)
+		parent_start_engine(engine);
+	parent_link();
+	parent_send_processes();
+	if (!parent.started)
+		parent_started();
+}
+
+/* A reload or a new netcfg may fail: what was there before is still there. */
+void
+parent_host_failed(void)
+{
+	if (parent.host_ready || parent.stopping)
+		return;
+	parent.failed = true;
+	parent_stop();
+}
+
+/*
+ * Who started us in the background waits until all children are confined and
+ * the bridge is there.
+ */
 static void
 parent_started(void)
 {
+	if (!parent.host_ready)
+		return;
 	for (int i = PROC_ENGINE; i < PROC_MAX; i++)
 		if (!spawn_was_ready(parent.procs[i]))
 			return;
@@ -429,8 +473,7 @@ parent_reload(char *error)
 		parent_adopt_password(password, source);
 	} else
 		password_free(password);
-	if (descriptors_set_mtu(&parent.fds, conf) == -1)
-		log_warn_errno("mtu");
+	parent_send_netcfg();
 	log_set_level(conf->log);
 	for (int i = PROC_ENGINE; i < PROC_MAX; i++) {
 		struct imsg_log_level level = {conf->log};
@@ -470,19 +513,17 @@ parent_choose_name(void)
 }
 
 static void
-parent_accounts(void)
+parent_account(const char *user, uint32_t fallback, struct spawn_conf *conf)
 {
-	struct passwd *pw = getpwnam(WEAVED_USER);
+	struct passwd *pw = getpwnam(user);
 
-	parent.spawn_conf.policy = (enum sandbox_policy)parent.conf->sandbox;
-	parent.spawn_conf.uid = WEAVED_UID_FALLBACK;
-	parent.spawn_conf.gid = WEAVED_UID_FALLBACK;
+	conf->policy = (enum sandbox_policy)parent.conf->sandbox;
+	conf->uid = conf->gid = fallback;
 	if (pw != NULL) {
-		parent.spawn_conf.uid = pw->pw_uid;
-		parent.spawn_conf.gid = pw->pw_gid;
+		conf->uid = pw->pw_uid;
+		conf->gid = pw->pw_gid;
 	} else
-		log_info("no account %s here, using uid %u", WEAVED_USER,
-		    WEAVED_UID_FALLBACK);
+		log_info("no account %s here, using uid %u", user, fallback);
 }
 
 /* Everything that can fail for a reason the operator can mend. */
@@ -498,7 +539,8 @@ parent_setup(char *error)
 	log_set_level(parent.conf->log);
 	log_info("weaved %s starting", WEAVED_VERSION);
 	conf_environment_idle(&parent.options->source, parent_note_idle);
-	parent_accounts();
+	parent_account(WEAVED_USER, WEAVED_UID_FALLBACK, &parent.spawn_conf);
+	parent_account(NETCFG_USER, NETCFG_UID_FALLBACK, &parent.netcfg_conf);
 	if (descriptors_open_sockets(&parent.fds, parent.conf, error) == -1 ||
 	    descriptors_make_root(error) == -1 ||
 	    (parent.state = state_open(parent.conf->state_directory, error)) ==
@@ -510,8 +552,7 @@ parent_setup(char *error)
 		return false;
 	}
 	parent_adopt_password(password, source);
-	if (descriptors_open_tap(
-		&parent.fds, parent.conf, parent.name, error) == -1 ||
+	if (descriptors_open_tap(&parent.fds, parent.conf, error) == -1 ||
 	    descriptors_open_control(
 		&parent.fds, parent.conf, parent.spawn_conf.gid, error) == -1)
 		return false;
@@ -605,8 +646,9 @@ parent_run(void)
 			fatal("signals");
 	}
 	for (int i = PROC_ENGINE; i < PROC_MAX; i++) {
-		parent.procs[i] = spawn_new(
-		    parent.base, (enum proc_id)i, &parent.spawn_conf, &ops[i]);
+		parent.procs[i] = spawn_new(parent.base, (enum proc_id)i,
+		    i == PROC_NETCFG ? &parent.netcfg_conf : &parent.spawn_conf,
+		    &ops[i]);
 		if (parent.procs[i] == NULL)
 			fatal("%s", proc_name((enum proc_id)i));
 	}

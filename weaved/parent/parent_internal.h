@@ -1,6 +1,7 @@
 /*
  * What the files of the parent's head share: parent.c (start, reload, stop),
- * engine_requests.c and control_requests.c (what those two ask for).
+ * engine_requests.c and control_requests.c (what those two ask for),
+ * netcfg_requests.c.
  */
 #ifndef PARENT_INTERNAL_H
 #define PARENT_INTERNAL_H
@@ -35,9 +36,11 @@ struct parent {
 	size_t nneighbours;
 	struct spawn *procs[PROC_MAX];
 	struct spawn_conf spawn_conf;
+	struct spawn_conf netcfg_conf; /* another user */
 	uint64_t name;
 	char source[CTL_TEXT_MAX];
 	char warning[CTL_CAUSE_MAX];
+	bool host_ready; /* bridge and TAP have been set up */
 	bool started; /* all children have been ready */
 	bool stopping;
 	bool failed; /* and that is why it stops */
@@ -46,6 +49,9 @@ extern struct parent parent;
 
 /* parent.c */
 void parent_send_target(const struct target *target);
+/* netcfg has done what it was asked to, or could not. */
+void parent_host_ready(void);
+void parent_host_failed(void);
 /* False: nothing changed, error says why. */
 bool parent_reload(char *error);
 
@@ -70,5 +76,11 @@ void parent_handle_connect(void *arg, struct imsg *imsg);
 void parent_handle_forget(void *arg, struct imsg *imsg);
 void parent_handle_log_level(void *arg, struct imsg *imsg);
 void parent_handle_reload(void *arg, struct imsg *imsg);
+
+
+/* netcfg_requests.c */
+void parent_send_netcfg(void);
+void parent_handle_netcfg_done(void *arg, struct imsg *imsg);
+void parent_handle_netcfg_no_ra(void *arg, struct imsg *imsg);
 
 #endif
