@@ -106,6 +106,13 @@ enum ctl_connection_state {
 
 #define CTL_RETRY_NEVER UINT32_MAX
 
+enum ctl_slot {
+	CTL_SLOT_UNKNOWN,
+	CTL_SLOT_PRIMARY, /* what this host dials with */
+	CTL_SLOT_SECONDARY, /* the other one during a rotation */
+	CTL_SLOT_MAX
+};
+
 struct ctl_status {
 	char version[64];
 	char protocol[16]; /* "weave" */
@@ -163,7 +170,9 @@ struct ctl_connection {
 	uint32_t retry_in; /* seconds, CTL_RETRY_NEVER */
 	uint8_t trusted; /* both in trusted-subnets: frames in the clear */
 	uint8_t weaved; /* the peer runs this suite */
-	uint8_t pad[6];
+	uint8_t has_key; /* a password is set: what follows of keys holds */
+	uint8_t slot; /* enum ctl_slot: the password that it fitted */
+	uint8_t pad[4];
 	char cause[CTL_CAUSE_MAX]; /* why not established, or empty */
 	uint64_t packets_sent;
 	uint64_t packets_received;
@@ -172,6 +181,13 @@ struct ctl_connection {
 	uint64_t drops; /* all reasons, both directions */
 	uint64_t replays;
 	uint64_t bad_packets; /* did not open or parse */
+	char cipher[32]; /* "xsalsa20-poly1305" */
+	char exchange[32]; /* of keys: "cpace", "x25519" */
+	uint64_t key_packets; /* sealed under the key in use */
+	uint32_t epoch; /* of the keys, from 0 */
+	uint32_t key_age; /* seconds, the host's sleep counted; as ... */
+	uint32_t auth_age; /* ... since the password was last proved */
+	uint32_t rekey_in; /* seconds, CTL_RETRY_NEVER: it cannot rekey */
 };
 
 struct ctl_peer {

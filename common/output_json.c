@@ -2,6 +2,7 @@
 #include <jansson.h>
 #include <string.h>
 
+#include "common/keys.h"
 #include "common/output.h"
 #include "common/text.h"
 
@@ -54,6 +55,7 @@ const struct output output_json = {{
     [OUTPUT_IPAM] = json_ipam,
     [OUTPUT_ADDRESSES] = json_addresses,
     [OUTPUT_BENCH] = json_bench,
+    [OUTPUT_KEYS] = keys_json,
 }};
 
 static json_t *
@@ -427,6 +429,7 @@ json_report(const struct report *report, FILE *out)
 	    {"Connections",
 		json_list(report, CTL_CONNECTION, sizeof(struct ctl_connection),
 		    json_connection)},
+	    {"Keys", keys_list(report)},
 	    {"Targets",
 		json_list(report, CTL_TARGET, sizeof(struct ctl_target),
 		    json_target)},

@@ -1,6 +1,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "common/keys.h"
 #include "common/output.h"
 #include "common/text.h"
 
@@ -30,6 +31,7 @@ const struct output output_text = {{
     [OUTPUT_IPAM] = text_ipam_peers,
     [OUTPUT_ADDRESSES] = text_addresses,
     [OUTPUT_BENCH] = text_bench,
+    [OUTPUT_KEYS] = keys_text,
 }};
 
 /* Labels end before the colon at the same column. */

@@ -27,6 +27,7 @@ static const struct command commands[] = {
 	OUTPUT_CONNECTIONS),
     SHOW("status peers", CTL_SHOW_PEERS, OUTPUT_PEERS),
     SHOW("status targets", CTL_SHOW_TARGETS, OUTPUT_TARGETS),
+    SHOW("status keys", CTL_SHOW_STATUS | CTL_SHOW_CONNECTIONS, OUTPUT_KEYS),
     SHOW("status ipam", CTL_SHOW_IPAM, OUTPUT_IPAM),
     SHOW("report", CTL_SHOW_ALL, OUTPUT_REPORT),
     ACT("connect", "PEER...", CTL_CONNECT),

@@ -47,6 +47,17 @@ proc_now(void)
 	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 }
 
+uint64_t
+proc_slept(void)
+{
+	struct timespec boot;
+	uint64_t now = proc_now(), since;
+
+	clock_gettime(CLOCK_BOOTTIME, &boot);
+	since = (uint64_t)boot.tv_sec * 1000 + (uint64_t)boot.tv_nsec / 1000000;
+	return since > now ? since - now : 0;
+}
+
 struct event_base *
 child_base(void)
 {

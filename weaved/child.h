@@ -35,5 +35,7 @@ void child_log_level(void *arg, struct imsg *imsg);
 const char *proc_name(enum proc_id proc);
 /* Milliseconds of CLOCK_MONOTONIC. */
 uint64_t proc_now(void);
+/* How long this host has slept: CLOCK_BOOTTIME less CLOCK_MONOTONIC. */
+uint64_t proc_slept(void);
 
 #endif

@@ -420,6 +420,52 @@ ATF_TC_BODY(bench, tc)
 	report_free(&report);
 }
 
+/* Of version 3, dialled and not, of a Weave router, trusted, without any. */
+ATF_TC_WITHOUT_HEAD(keys);
+ATF_TC_BODY(keys, tc)
+{
+	const struct ctl_connection established = {.state = CTL_ESTABLISHED,
+	    .outbound = 1,
+	    .encrypted = 1,
+	    .has_peer = 1,
+	    .address = "192.168.77.12:6783",
+	    .peer = NAME2,
+	    .nickname = "host2",
+	    .version = 3,
+	    .weaved = 1,
+	    .has_key = 1,
+	    .slot = CTL_SLOT_PRIMARY,
+	    .cipher = "xsalsa20-poly1305",
+	    .exchange = "cpace",
+	    .key_packets = 123456,
+	    .epoch = 7,
+	    .key_age = 65,
+	    .auth_age = 905,
+	    .rekey_in = 55};
+	struct ctl_connection rows[] = {established, established, established,
+	    established, established, {.state = CTL_FAILED}};
+	struct report report = {.now = 0};
+
+	rows[1].outbound = 0;
+	rows[1].peer = NAME3;
+	rows[1].slot = CTL_SLOT_SECONDARY;
+	strcpy(rows[1].nickname, "h\033[2J3");
+	rows[2].version = 2;
+	rows[2].weaved = rows[2].slot = 0;
+	rows[2].key_age = rows[2].auth_age = 187325;
+	rows[2].epoch = 0;
+	rows[2].rekey_in = CTL_RETRY_NEVER;
+	strcpy(rows[2].exchange, "x25519");
+	rows[3].trusted = 1;
+	rows[3].encrypted = 0;
+	rows[4].has_key = rows[4].encrypted = 0;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		ADD(&report, CTL_CONNECTION, rows[i]);
+	check(&output_text, OUTPUT_KEYS, &report, "keys.txt");
+	check(&output_json, OUTPUT_KEYS, &report, "keys.json");
+	report_free(&report);
+}
+
 /* Every string as long as it can be and made of what a terminal obeys. */
 ATF_TC_WITHOUT_HEAD(hostile);
 ATF_TC_BODY(hostile, tc)
@@ -435,10 +481,16 @@ ATF_TC_BODY(hostile, tc)
 	row.address[sizeof(row.address) - 1] = '\0';
 	row.nickname[sizeof(row.nickname) - 1] = '\0';
 	row.overlay[sizeof(row.overlay) - 1] = '\0';
+	row.cipher[sizeof(row.cipher) - 1] = '\0';
+	row.exchange[sizeof(row.exchange) - 1] = '\0';
 	memset(row.cause, '\n', sizeof(row.cause) - 1);
 	row.cause[sizeof(row.cause) - 1] = '\0';
 	ADD(&report, CTL_CONNECTION, row);
 	text = print(&output_text, OUTPUT_CONNECTIONS, &report);
+	for (const char *byte = text; byte[1] != '\0'; byte++)
+		ATF_REQUIRE(*byte >= ' ' && *byte <= '~');
+	free(text);
+	text = print(&output_text, OUTPUT_KEYS, &report);
 	for (const char *byte = text; byte[1] != '\0'; byte++)
 		ATF_REQUIRE(*byte >= ' ' && *byte <= '~');
 	free(text);
@@ -471,6 +523,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, ipam);
 	ATF_TP_ADD_TC(tp, alone);
 	ATF_TP_ADD_TC(tp, bench);
+	ATF_TP_ADD_TC(tp, keys);
 	ATF_TP_ADD_TC(tp, hostile);
 	ATF_TP_ADD_TC(tp, ages);
 	return atf_no_error();

@@ -2,11 +2,36 @@
  * A real router and two of ours in mixed mode: version 2 with it, version 3
  * among us.
  */
+#include <string.h>
+
 #include "regress/lib/net.h"
 #include "regress/lib/traffic.h"
 #include "regress/lib/weaver.h"
 
+static void mixed_keys(struct host *, const struct host *);
 static void mixed_meets(bool);
+
+/* The router's keys live as long as its connection. */
+static void
+mixed_keys(struct host *host, const struct host *router)
+{
+	json_t *rows = host_show(host, "status keys"), *row;
+	bool found = false;
+	size_t i;
+
+	json_array_foreach(rows, i, row) {
+		if (strcmp(json_string_value(json_object_get(row, "Name")),
+			router->name) != 0)
+			continue;
+		found = true;
+		ATF_CHECK(json_is_null(json_object_get(row, "NextRekey")));
+		ATF_CHECK(json_is_integer(json_object_get(row, "KeyAge")));
+		ATF_CHECK_STREQ("x25519",
+		    json_string_value(json_object_get(row, "KeyExchange")));
+	}
+	ATF_CHECK(found);
+	json_decref(rows);
+}
 
 /* ours_dial: the router is told of nobody, else we are not. */
 static void
@@ -40,6 +65,7 @@ mixed_meets(bool ours_dial)
 	/* Two connections each: 2 with the router, 3 between us. */
 	NET_WAIT(10, host_sum(a, "Version") == 5);
 	NET_WAIT(10, host_sum(b, "Version") == 5);
+	mixed_keys(a, router);
 	net_check(net);
 }
 

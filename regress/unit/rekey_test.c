@@ -271,6 +271,45 @@ ATF_TC_BODY(peer_never_asks, tc)
 	meshes_free(&net);
 }
 
+static void
+keep_row(void *arg, uint32_t type, const void *row, size_t len)
+{
+	if (type == CTL_CONNECTION)
+		memcpy(arg, row, len);
+}
+
+/* Keys age while the host sleeps: it renews them when it wakes. */
+ATF_TC_WITHOUT_HEAD(slept);
+ATF_TC_BODY(slept, tc)
+{
+	struct ctl_connection row = {0};
+
+	connect_pair(REKEY_INTERVAL);
+	mesh_set_slept(net.nodes[0].mesh, 100000);
+	mesh_set_slept(net.nodes[0].mesh, 99999); /* read apart: no way back */
+	meshes_run(&net, 1000);
+	ATF_CHECK_EQ(0, net.nodes[0].rekeys);
+	mesh_show(
+	    net.nodes[0].mesh, CTL_SHOW_CONNECTIONS, keep_row, &row, net.now);
+	ATF_CHECK(row.key_age >= 100 && row.key_age <= 103);
+	ATF_CHECK(row.auth_age >= 100 && row.auth_age <= 103);
+	ATF_CHECK(row.rekey_in >= 15 && row.rekey_in <= 23);
+	mesh_set_slept(net.nodes[0].mesh, 130000);
+	meshes_run(&net, 1000);
+	ATF_CHECK_EQ(1, net.nodes[0].rekeys);
+	mesh_show(
+	    net.nodes[0].mesh, CTL_SHOW_CONNECTIONS, keep_row, &row, net.now);
+	ATF_CHECK_EQ(1, row.epoch);
+	ATF_CHECK(row.key_age <= 1);
+	ATF_CHECK(row.auth_age >= 130 && row.auth_age <= 134);
+	ATF_CHECK_EQ(0, net.nodes[0].holds);
+	/* A quarter of an hour is too long for the peer. */
+	mesh_set_slept(net.nodes[1].mesh, 900000);
+	meshes_run(&net, 1000);
+	ATF_CHECK(net.nodes[1].stopped > 0);
+	meshes_free(&net);
+}
+
 ATF_TP_ADD_TCS(tp)
 {
 	ATF_TP_ADD_TC(tp, rounds);
@@ -281,5 +320,6 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, every_second);
 	ATF_TP_ADD_TC(tp, by_volume);
 	ATF_TP_ADD_TC(tp, peer_never_asks);
+	ATF_TP_ADD_TC(tp, slept);
 	return atf_no_error();
 }

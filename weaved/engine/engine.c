@@ -182,6 +182,7 @@ engine_tick(void)
 		return;
 	/* First it, for it may have something for the mesh to send. */
 	next = engine_ipam_tick(now);
+	mesh_set_slept(engine.mesh, proc_slept());
 	other = mesh_tick(engine.mesh, now);
 	if (other < next)
 		next = other;

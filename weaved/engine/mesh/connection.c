@@ -648,6 +648,7 @@ connection_kx_finished(struct connection *conn, const uint8_t key[MESH_KEY_LEN],
 		return;
 	}
 	record_key2(&conn->record, conn->outbound, key);
+	conn->authenticated = connection_key_time(conn, now);
 	conn->state = CONNECTION_FEATURES;
 	if (conn->listen_first || connection_send_features(conn, now))
 		connection_run(conn, now);

@@ -107,6 +107,9 @@ struct connection {
 	uint64_t since; /* of the state a user sees */
 	uint64_t deadline;
 	uint64_t heartbeat;
+	uint64_t slept; /* by this host until now, as the owner says */
+	uint64_t authenticated; /* connection_key_time() of the last time */
+	uint8_t slot; /* enum ctl_slot of the password that it proved */
 	struct buffer in;
 	struct buffer out;
 	int broken; /* errno of a failed write */
@@ -203,6 +206,11 @@ bool connection_kx3_started(struct connection *conn,
 void connection_kx3_finished(struct connection *conn,
     const struct imsg_kx3_finished *finished, uint64_t now);
 
+/*
+ * now, as the age of keys is told: CLOCK_BOOTTIME, which goes on while the
+ * host sleeps.
+ */
+uint64_t connection_key_time(const struct connection *conn, uint64_t now);
 /* Not ended yet. */
 bool connection_live(const struct connection *conn);
 /* Between accept or dial and the features. */

@@ -20,6 +20,8 @@ static void shake_frame(struct connection *);
 static void shake_ask_start(struct connection *);
 static void shake_ask_finish(struct connection *, const uint8_t *, size_t);
 static enum connection_blame blame_of(enum handshake3_reason);
+static uint8_t slot_of(
+    const struct connection *, const struct imsg_kx3_finished *);
 
 void
 connection3_begin(struct connection *conn, const uint8_t *header, uint64_t now)
@@ -210,12 +212,22 @@ connection_kx3_finished(struct connection *conn,
 		return;
 	record_key3(&conn->record, conn->outbound, finished->keys.tcp);
 	memcpy(conn->udp, finished->keys.udp, sizeof(conn->udp));
+	conn->authenticated = connection_key_time(conn, now);
+	conn->slot = slot_of(conn, finished);
 	rekey_init(&conn->rekey, conn->outbound, finished->keys.rekey,
-	    finished->keys.th, conn->rekey_interval, now);
+	    finished->keys.th, conn->rekey_interval, conn->authenticated);
 	conn->state = CONNECTION_FEATURES;
 	if (!conn->outbound || connection_send_features(conn, now))
 		connection_run(conn, now);
 	connection_update_watch(conn);
+}
+
+/* Who accepted counts its own passwords; who dialled used its primary one. */
+static uint8_t
+slot_of(const struct connection *conn, const struct imsg_kx3_finished *finished)
+{
+	return conn->outbound || finished->slot == 0 ? CTL_SLOT_PRIMARY
+						     : CTL_SLOT_SECONDARY;
 }
 
 bool

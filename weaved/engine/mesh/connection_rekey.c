@@ -53,7 +53,8 @@ take_rekey(
 	struct rekey *rekey = &conn->rekey;
 	uint8_t answer[REKEY_BODY_LEN];
 
-	if (!rekey_answer(rekey, body, len, answer, now))
+	if (!rekey_answer(
+		rekey, body, len, answer, connection_key_time(conn, now)))
 		return false;
 	conn->ops->rekeyed(conn->arg, conn, rekey->next.udp, now);
 	connection_send(conn, WIRE_REKEY_OK, answer, sizeof(answer));
@@ -67,7 +68,8 @@ take_ok(struct connection *conn, const uint8_t *body, size_t len, uint64_t now)
 	struct rekey *rekey = &conn->rekey;
 	uint8_t done[REKEY_DONE_LEN];
 
-	if (!rekey_complete(rekey, body, len, done, now))
+	if (!rekey_complete(
+		rekey, body, len, done, connection_key_time(conn, now)))
 		return false;
 	record_next_epoch(&conn->record.receive, rekey->next.tcp[THEIRS(conn)]);
 	conn->ops->rekeyed(conn->arg, conn, rekey->next.udp, now);
@@ -98,8 +100,14 @@ take_done(
 static bool
 is_due(const struct connection *conn, uint64_t now)
 {
-	return now >= conn->rekey.due ||
+	return connection_key_time(conn, now) >= conn->rekey.due ||
 	    conn->ops->volume(conn->arg, conn) - conn->volume >= REKEY_VOLUME;
+}
+
+uint64_t
+connection_key_time(const struct connection *conn, uint64_t now)
+{
+	return now + conn->slept;
 }
 
 static uint64_t
@@ -112,7 +120,8 @@ uint64_t
 connection_rekey_tick(struct connection *conn, uint64_t now)
 {
 	struct rekey *rekey = &conn->rekey;
-	uint64_t age = now - rekey->since, next = rekey->since + REKEY_CLOSE;
+	uint64_t age = connection_key_time(conn, now) - rekey->since;
+	uint64_t next = now + REKEY_CLOSE - age;
 
 	if (conn->version != WIRE_VERSION_NEW)
 		return UINT64_MAX;
@@ -127,12 +136,13 @@ connection_rekey_tick(struct connection *conn, uint64_t now)
 		conn->ops->hold(conn->arg, conn);
 	}
 	if (!conn->held)
-		next = earlier(next, rekey->since + REKEY_HOLD);
+		next = earlier(next, now + REKEY_HOLD - age);
 	if (!conn->outbound || rekey->state != REKEY_IDLE)
 		return next;
 	if (is_due(conn, now)) {
 		ask(conn);
 		return next;
 	}
-	return earlier(next, earlier(rekey->due, now + VOLUME_POLL));
+	return earlier(
+	    next, earlier(rekey->due - conn->slept, now + VOLUME_POLL));
 }

@@ -376,6 +376,7 @@ connection_new(struct mesh *mesh, int fd, struct endpoint local,
 	conn->rekey_interval = mesh->conf.rekey_interval;
 	conn->conn_id = random_id();
 	conn->since = now;
+	conn->slept = mesh->slept;
 	TAILQ_INIT(&conn->queue);
 	RB_INSERT(connection_tree, &mesh->connections, conn);
 	mesh->urgent = true;
@@ -566,6 +567,20 @@ mesh_kx3_finished(
 		return;
 	mesh->urgent = true;
 	connection_kx3_finished(found, finished, now);
+}
+
+/* Never less than before: the two clocks are not read at one moment. */
+void
+mesh_set_slept(struct mesh *mesh, uint64_t slept)
+{
+	struct connection *conn;
+
+	if (slept <= mesh->slept)
+		return;
+	mesh->slept = slept;
+	mesh->urgent = true;
+	RB_FOREACH(conn, connection_tree, &mesh->connections)
+		conn->slept = slept;
 }
 
 void

@@ -185,6 +185,11 @@ void mesh_accepted(struct mesh *mesh, int fd, struct endpoint local,
 bool mesh_may_accept(struct mesh *mesh, uint64_t now);
 void mesh_readable(struct mesh *mesh, uint32_t conn, uint64_t now);
 void mesh_writable(struct mesh *mesh, uint32_t conn, uint64_t now);
+/*
+ * How long this host has slept so far, in ms: counts in the age of keys, unlike
+ * all other times.
+ */
+void mesh_set_slept(struct mesh *mesh, uint64_t slept);
 /* Does what is due; returns when to call again at the latest. */
 uint64_t mesh_tick(struct mesh *mesh, uint64_t now);
 

@@ -51,6 +51,7 @@ struct mesh {
 
 	bool urgent; /* tick has work at once */
 	uint64_t next; /* else not before */
+	uint64_t slept; /* CLOCK_BOOTTIME less CLOCK_MONOTONIC, never less */
 	bool dial_news;
 	uint64_t dial_last;
 	uint64_t dial_next;

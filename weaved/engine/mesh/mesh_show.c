@@ -15,6 +15,10 @@ struct show {
 
 static enum ctl_connection_state state_of(const struct connection *conn);
 static void count_row(void *arg, const struct dialer_row *row);
+static uint32_t age_of(
+    const struct connection *conn, uint64_t then, uint64_t now);
+static void describe_keys(
+    const struct connection *conn, struct ctl_connection *row, uint64_t now);
 static void show_connection(
     const struct show *show, const struct connection *conn);
 static void show_dialer_row(void *arg, const struct dialer_row *row);
@@ -90,6 +94,38 @@ mesh_show_status(const struct mesh *mesh, struct ctl_status *status)
 	}
 }
 
+static uint32_t
+age_of(const struct connection *conn, uint64_t then, uint64_t now)
+{
+	return (uint32_t)((connection_key_time(conn, now) - then) / 1000);
+}
+
+/* Before version 3 the keys are as old as the connection, and stay. */
+static void
+describe_keys(
+    const struct connection *conn, struct ctl_connection *row, uint64_t now)
+{
+	const struct rekey *rekey = &conn->rekey;
+	uint64_t at = connection_key_time(conn, now);
+	bool renews = conn->version == WIRE_VERSION_NEW;
+
+	row->has_key = conn->encrypted;
+	if (!conn->encrypted)
+		return;
+	row->slot = conn->slot;
+	row->auth_age = age_of(conn, conn->authenticated, now);
+	row->key_age = row->auth_age;
+	row->rekey_in = CTL_RETRY_NEVER;
+	strlcpy(
+	    row->exchange, renews ? "cpace" : "x25519", sizeof(row->exchange));
+	if (!renews)
+		return;
+	row->epoch = rekey->epoch;
+	row->key_age = age_of(conn, rekey->since, now);
+	row->rekey_in =
+	    rekey->due > at ? (uint32_t)((rekey->due - at) / 1000) : 0;
+}
+
 static void
 show_connection(const struct show *show, const struct connection *conn)
 {
@@ -110,6 +146,7 @@ show_connection(const struct show *show, const struct connection *conn)
 	row.age = (uint32_t)((show->now - conn->since) / 1000);
 	row.trusted = conn->trusted;
 	row.weaved = conn->features.software[0] != '\0';
+	describe_keys(conn, &row, show->now);
 	show->mesh->ops->overlay_describe(show->mesh->arg, conn->id, &row);
 	show->emit(show->arg, CTL_CONNECTION, &row, sizeof(row));
 }

@@ -8,7 +8,7 @@
  *	IDLE   -- REKEY_DONE(e+1) -->  IDLE       our last record of epoch e
  *
  * Pure: bodies without their tag in and out. Times are milliseconds of
- * CLOCK_MONOTONIC.
+ * CLOCK_BOOTTIME: keys age while the host sleeps.
  */
 #ifndef ENGINE_MESH_REKEY_H
 #define ENGINE_MESH_REKEY_H

@@ -227,6 +227,10 @@ overlay_describe(
 	snprintf(row->overlay, sizeof(row->overlay), "sleeve");
 	row->encrypted = conn->has_key;
 	row->mtu = sleeve_mtu(conn->sleeve);
+	if (conn->has_key) {
+		snprintf(row->cipher, sizeof(row->cipher), "%s", SLEEVE_CIPHER);
+		row->key_packets = sleeve_sealed(conn->sleeve);
+	}
 	row->packets_sent = stats->packets_sent;
 	row->packets_received = stats->packets_received;
 	row->bytes_sent = stats->bytes_sent;

@@ -804,3 +804,9 @@ sleeve_stats(const struct sleeve *sleeve)
 {
 	return &sleeve->stats;
 }
+
+uint64_t
+sleeve_sealed(const struct sleeve *sleeve)
+{
+	return sleeve_cipher_sealed(&sleeve->cipher);
+}

@@ -23,6 +23,8 @@
 #define SLEEVE_FRAGMENTED 2 /* empty: the fragmentation test came whole */
 #define SLEEVE_MTU_VERIFIED 3 /* u16 MTU */
 
+#define SLEEVE_CIPHER "xsalsa20-poly1305" /* as users read it */
+
 struct sleeve;
 
 struct sleeve_conf {
@@ -113,5 +115,7 @@ void sleeve_hold(struct sleeve *sleeve);
 struct endpoint sleeve_remote(const struct sleeve *sleeve);
 uint32_t sleeve_mtu(const struct sleeve *sleeve);
 const struct sleeve_stats *sleeve_stats(const struct sleeve *sleeve);
+/* Packets sealed under the key in use. */
+uint64_t sleeve_sealed(const struct sleeve *sleeve);
 
 #endif
