@@ -13,6 +13,8 @@ PREFIX	?= /usr/local
 SBINDIR	?= $(PREFIX)/sbin
 BINDIR	?= $(PREFIX)/bin
 MANDIR	?= $(PREFIX)/share/man
+# Where container runtimes look: Debian's below /usr, all others here.
+CNIBINDIR ?= $(if $(filter /usr,$(PREFIX)),/usr/lib/cni,/opt/cni/bin)
 UNITDIR	?= $(PREFIX)/lib/systemd/system
 CONFDIR	= /etc/weaved
 INITDIR	= /etc/init.d
@@ -32,7 +34,7 @@ DEPS	= gcc libc6-dev pkg-config \
 	  $(foreach l,$(LIBRARIES),$(lastword $(subst :, ,$(l))))
 DEPS_DEMO = $(DEPS) iproute2 iputils-ping procps iperf3 tcpdump
 DEPS_CHECK = $(DEPS_DEMO) atf-sh ethtool kyua libatf-dev mandoc nftables \
-	  systemd
+	  systemd containernetworking-plugins
 DEPS_LINT = $(DEPS) binutils clang-format clang-tidy mandoc shellcheck
 DEPS_FUZZ = $(DEPS) clang libclang-rt-14-dev
 DEPS_BENCH = $(DEPS) iproute2 iputils-ping procps iperf3 ethtool jq \
@@ -85,7 +87,8 @@ ALL_CFLAGS = $(LANGUAGE) $(OPT) $(WARN) $(HARDEN) $(SANFLAGS) $(CFLAGS) \
 ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now,-z,noexecstack,--as-needed \
 	  $(SANFLAGS) $(CFLAGS) $(LDFLAGS)
 
-LIB_SRC	:= $(filter-out %/main.c,$(wildcard common/*.c weavectl/*.c) \
+LIB_SRC	:= $(filter-out %/main.c,$(wildcard common/*.c weavectl/*.c \
+	  weave-net/*.c) \
 	  $(shell find weaved -name '*.c'))
 LIB	:= $(OUT)/libweaved.a
 
@@ -98,9 +101,9 @@ TESTS	:= $(patsubst %.c,$(OUT)/%,$(wildcard regress/*/*_test.c)) \
 FUZZ	:= $(patsubst %.c,$(OUT)/%,$(wildcard regress/fuzz/*_fuzz.c))
 MANUALS	:= $(wildcard *.5 man/*.8)
 
-all: $(OUT)/weaved $(OUT)/weavectl
+all: $(OUT)/weaved $(OUT)/weavectl $(OUT)/weave-net
 
-$(OUT)/weaved $(OUT)/weavectl: $(OUT)/%: $(OUT)/obj/%/main.o $(LIB)
+$(OUT)/weaved $(OUT)/weavectl $(OUT)/weave-net: $(OUT)/%: $(OUT)/obj/%/main.o $(LIB)
 	@echo "  LINK  $@"
 	$Q$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
@@ -204,9 +207,12 @@ deps:
 
 install: all
 	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(BINDIR) \
-	    $(DESTDIR)$(UNITDIR) $(DESTDIR)$(INITDIR) $(DESTDIR)$(CONFDIR)
+	    $(DESTDIR)$(UNITDIR) $(DESTDIR)$(INITDIR) $(DESTDIR)$(CONFDIR) \
+	    $(DESTDIR)$(CNIBINDIR)
 	install $(OUT)/weaved $(DESTDIR)$(SBINDIR)
 	install $(OUT)/weavectl $(DESTDIR)$(BINDIR)
+	install $(OUT)/weave-net $(DESTDIR)$(CNIBINDIR)
+	ln -sf weave-net $(DESTDIR)$(CNIBINDIR)/weave-ipam
 	for page in $(MANUALS); do install -D -m 644 $$page \
 	    $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/} || exit; done
 	sed 's,/usr/local/sbin,$(SBINDIR),' etc/systemd/weaved.service \
@@ -222,6 +228,7 @@ install: all
 # What the operator wrote stays: another weaved.conf, the password, the state.
 uninstall:
 	rm -f $(DESTDIR)$(SBINDIR)/weaved $(DESTDIR)$(BINDIR)/weavectl \
+	    $(DESTDIR)$(CNIBINDIR)/weave-net $(DESTDIR)$(CNIBINDIR)/weave-ipam \
 	    $(DESTDIR)$(UNITDIR)/weaved.service $(DESTDIR)$(INITDIR)/weaved
 	for page in $(MANUALS); do rm -f \
 	    $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}; done

@@ -27,10 +27,12 @@ refuse_include() {
 }
 
 check_includes() {
-	refuse_include "$(sources common)" 'weaved/|weavectl/' \
+	refuse_include "$(sources common)" 'weaved/|weavectl/|weave-net/' \
 	    "common uses what is not common"
-	refuse_include "$(sources weavectl)" 'weaved/' \
-	    "weavectl sees the daemon's inside"
+	refuse_include "$(sources weavectl)" 'weaved/|weave-net/' \
+	    "weavectl sees the inside of others"
+	refuse_include "$(sources weave-net)" 'weaved/|weavectl/' \
+	    "weave-net sees the inside of others"
 	for process in $processes; do
 		others=$(echo "$processes" | tr ' ' '\n' |
 		    grep -vx "$process" | grep . | paste -sd '|')
@@ -75,9 +77,12 @@ check_links() {
 			    "$build/obj/weaved/$other"
 		done
 	done
-	refuse_link "$build/obj/weavectl" "$build/obj/weaved"
-	refuse_link "$build/obj/common" "$build/obj/weaved" \
+	refuse_link "$build/obj/weavectl" "$build/obj/weaved" \
+	    "$build/obj/weave-net"
+	refuse_link "$build/obj/weave-net" "$build/obj/weaved" \
 	    "$build/obj/weavectl"
+	refuse_link "$build/obj/common" "$build/obj/weaved" \
+	    "$build/obj/weavectl" "$build/obj/weave-net"
 }
 
 check_includes
@@ -86,7 +91,7 @@ check_links
 # shellcheck disable=SC2046 # lists of words
 {
 	clang-format --dry-run -Werror \
-	    $(sources common weaved weavectl regress) || failed=1
+	    $(sources common weaved weavectl weave-net regress) || failed=1
 	find man ./*.5 -name '*.[58]' -exec mandoc -Tlint {} + ||
 	    failed=1
 	shellcheck .ci/run etc/*.init $(find etc regress -name '*.sh' \

@@ -6,7 +6,8 @@ manuals_head() {
 	atf_set require.progs mandoc
 }
 manuals_body() {
-	for manual in weaved.conf.5 man/weaved.8 man/weavectl.8; do
+	for manual in weaved.conf.5 man/weaved.8 man/weavectl.8 \
+	    man/weave-net.8; do
 		manual=$WEAVED_SRCDIR/$manual
 		# Whether other manuals are installed is not theirs to say.
 		mandoc -Tlint "$manual" 2>/dev/null |

@@ -17,13 +17,14 @@ install_head() {
 install_body() {
 	install_programs
 	for file in usr/local/sbin/weaved usr/local/bin/weavectl \
-	    etc/init.d/weaved; do
+	    etc/init.d/weaved opt/cni/bin/weave-net opt/cni/bin/weave-ipam; do
 		atf_check test -x "root/$file"
 	done
 	for file in usr/local/lib/systemd/system/weaved.service \
 	    usr/local/share/man/man5/weaved.conf.5 \
 	    usr/local/share/man/man8/weaved.8 \
-	    usr/local/share/man/man8/weavectl.8 etc/weaved/weaved.conf; do
+	    usr/local/share/man/man8/weavectl.8 \
+	    usr/local/share/man/man8/weave-net.8 etc/weaved/weaved.conf; do
 		atf_check test -s "root/$file"
 	done
 }
@@ -39,6 +40,10 @@ prefix_body() {
 	    root/opt/w/lib/systemd/system/weaved.service
 	atf_check -o ignore grep '^daemon=/opt/w/sbin/weaved$' \
 	    root/etc/init.d/weaved
+	install_programs PREFIX=/usr
+	atf_check test -x root/usr/lib/cni/weave-ipam
+	install_programs CNIBINDIR=/cni
+	atf_check test -x root/cni/weave-net
 }
 
 atf_test_case uninstall

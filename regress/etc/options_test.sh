@@ -5,7 +5,7 @@ help_head() {
 	atf_set descr "-h and --help print the usage and leave with 0"
 }
 help_body() {
-	for program in weaved weavectl; do
+	for program in weaved weavectl weave-net; do
 		for option in -h --help; do
 			atf_check -o match:"usage: $program" -e empty \
 			    "$WEAVED_BUILDDIR/$program" "$option"
@@ -18,7 +18,7 @@ version_head() {
 	atf_set descr "-V and --version print the version and leave with 0"
 }
 version_body() {
-	for program in weaved weavectl; do
+	for program in weaved weavectl weave-net; do
 		for option in -V --version; do
 			atf_check -o match:"^$program [0-9]+\.[0-9]+\.[0-9]+$" \
 			    -e empty "$WEAVED_BUILDDIR/$program" "$option"
@@ -31,7 +31,7 @@ unknown_head() {
 	atf_set descr "an unknown option leaves with 2 and says so"
 }
 unknown_body() {
-	for program in weaved weavectl; do
+	for program in weaved weavectl weave-net; do
 		for option in -% --dance; do
 			atf_check -s exit:2 -o empty -e not-empty \
 			    "$WEAVED_BUILDDIR/$program" "$option"
