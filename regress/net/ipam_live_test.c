@@ -85,11 +85,13 @@ live_start(size_t reals)
 			host_option(host, "log", "info");
 		host_option(host, "ipalloc-range", RANGE);
 		host_option(host, "ipalloc-init", "consensus=%d", HOSTS);
-		if (i > 0)
-			host_peer(host, net->hosts[0].address);
-		if (i > 1)
-			host_peer(host, net->hosts[1].address);
 	}
+	/* A real router that was killed early may have forgotten its own. */
+	for (size_t i = 0; i < HOSTS; i++)
+		for (size_t j = 0; j < HOSTS; j++)
+			if (i != j)
+				host_peer(
+				    &net->hosts[i], net->hosts[j].address);
 	for (size_t i = 0; i < HOSTS; i++)
 		host_start(&net->hosts[i]);
 	NET_WAIT(60, net_full_mesh(net));
