@@ -40,6 +40,7 @@ environment(const struct cni_call *call)
 	static char *list[CNI_VARIABLES_MAX + 16];
 	char **end = list, path[VALUE_MAX];
 
+	variable(&end, "PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
 	variable(&end, "CNI_COMMAND", call->command);
 	variable(&end, "CNI_CONTAINERID", call->container);
 	variable(&end, "CNI_IFNAME", call->ifname);
