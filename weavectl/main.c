@@ -7,6 +7,7 @@
 
 #include "common/log.h"
 #include "weavectl/client.h"
+#include "weavectl/doctor.h"
 #include "weavectl/ip.h"
 #include "weavectl/parse.h"
 
@@ -28,6 +29,8 @@ static int act_ip(
 static int act_addresses(
     struct ctlclient *, uint32_t, const void *, size_t, bool);
 static bool parse_seconds(const char *, int *);
+static int print(struct report *, const struct command *, const char *,
+    const struct output *);
 static int act(struct ctlclient *, uint32_t, const void *, size_t);
 static int act_targets(struct ctlclient *, uint32_t, char *const *);
 static int ask(struct ctlclient *, const void *, size_t, const struct command *,
@@ -80,7 +83,28 @@ socket_path(const char *option)
 	return CTL_SOCKET_PATH;
 }
 
-/* Asks for rows and prints them, of addresses those of only. */
+/* only: whose addresses, or whom the doctor is to see. */
+static int
+print(struct report *report, const struct command *command, const char *only,
+    const struct output *output)
+{
+	int result = EXIT_DONE;
+
+	report_sort(report);
+	if (command->view == OUTPUT_DOCTOR)
+		result = doctor_run(report, only, output == &output_json);
+	else {
+		if (only != NULL)
+			report_keep_addresses(report, only);
+		output->print[command->view](report, stdout);
+	}
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return result;
+	complain("cannot write the output");
+	return EXIT_FAILED;
+}
+
+/* Asks for rows and prints them. */
 static int
 ask(struct ctlclient *link, const void *request, size_t len,
     const struct command *command, const char *only,
@@ -95,16 +119,8 @@ ask(struct ctlclient *link, const void *request, size_t len,
 		complain("%s", error);
 	else if ((command->parts & CTL_SHOW_STATUS) && !report.has_status)
 		complain("weaved did not send its status");
-	else {
-		report_sort(&report);
-		if (only != NULL)
-			report_keep_addresses(&report, only);
-		output->print[command->view](&report, stdout);
-		if (fflush(stdout) == 0 && !ferror(stdout))
-			result = EXIT_DONE;
-		else
-			complain("cannot write the output");
-	}
+	else
+		result = print(&report, command, only, output);
 	report_free(&report);
 	return result;
 }

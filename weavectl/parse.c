@@ -40,6 +40,10 @@ static const struct command commands[] = {
     {"ip list", "[ID]", CTL_SHOW, CTL_SHOW_ADDRESSES, OUTPUT_ADDRESSES},
     ACT("rmpeer", "PEER...", CTL_RMPEER),
     ACT("reset", NULL, CTL_RESET),
+    {"doctor", "PEER", CTL_SHOW,
+	CTL_SHOW_STATUS | CTL_SHOW_CONNECTIONS | CTL_SHOW_PEERS |
+	    CTL_SHOW_TARGETS | CTL_SHOW_ROUTES,
+	OUTPUT_DOCTOR},
     {"bench", "PEER [SECONDS [MBITS]]", CTL_BENCH, 0, OUTPUT_BENCH},
 };
 

@@ -10,7 +10,7 @@
 
 #include "common/output.h"
 #include "common/text.h"
-#include "regress/lib/vectors.h"
+#include "regress/lib/golden.h"
 
 #define NAME1 UINT64_C(0x8a3e00000001)
 #define NAME2 UINT64_C(0x8a3e00000002)
@@ -25,7 +25,6 @@ static void add_ipam(struct report *);
 static void report_build(struct report *);
 static char *print(
     const struct output *, enum output_view, const struct report *);
-static char *golden_load(const char *);
 static void check(const struct output *, enum output_view,
     const struct report *, const char *);
 
@@ -249,42 +248,14 @@ print(const struct output *output, enum output_view view,
 	return text;
 }
 
-static char *
-golden_load(const char *name)
-{
-	char path[128], *text = calloc(1, 65536);
-	FILE *file;
-
-	snprintf(path, sizeof(path), "regress/ctl/golden/%s", name);
-	file = fopen(vectors_path(path), "r");
-	ATF_REQUIRE(text != NULL);
-	if (file != NULL) {
-		ATF_REQUIRE(fread(text, 1, 65535, file) > 0);
-		fclose(file);
-	}
-	return text;
-}
-
 static void
 check(const struct output *output, enum output_view view,
     const struct report *report, const char *name)
 {
 	char *text = print(output, view, report);
-	char *golden = golden_load(name);
 
-	for (const char *byte = text; *byte != '\0'; byte++)
-		ATF_CHECK(*byte == '\n' || (*byte >= ' ' && *byte <= '~'));
-	ATF_CHECK(strstr(text, " \n") == NULL);
-	if (strcmp(text, golden) != 0) {
-		FILE *file = fopen(name, "w");
-
-		ATF_REQUIRE(file != NULL);
-		fputs(text, file);
-		fclose(file);
-		atf_tc_fail_nonfatal("%s differs:\n%s", name, text);
-	}
+	golden_check(name, text);
 	free(text);
-	free(golden);
 }
 
 ATF_TC_WITHOUT_HEAD(text);
