@@ -72,6 +72,7 @@ struct imsg_kx3_finished {
 	uint32_t conn;
 	uint32_t result; /* enum kx3_result */
 	uint32_t slot; /* password that fitted, as the responder counts */
+	uint32_t session; /* that begins in the parent: names it from now on */
 	uint32_t len;
 	uint8_t frame[KX3_CONFIRM_LEN]; /* outbound: our confirmation */
 	uint8_t pad[3];
@@ -82,10 +83,65 @@ struct imsg_kx3_cancel {
 	uint32_t handle;
 };
 
+/*
+ * Re-authentication of a session (hardened-protocol 6), by the same handles;
+ * its finish is a struct imsg_kx3_finish.
+ */
+struct imsg_reauth_start {
+	uint32_t conn;
+	uint32_t session;
+	uint32_t count; /* inbound: the peer's */
+	uint8_t share[KX3_SHARE_LEN]; /* inbound: the peer's */
+};
+
+struct imsg_reauth_started {
+	uint32_t conn;
+	uint32_t handle;
+	uint32_t result; /* enum kx3_result */
+	uint32_t count;
+	uint32_t len;
+	uint8_t frame[KX3_ANSWER_MAX]; /* our share, or the answer */
+	uint8_t pad[3];
+};
+
+struct imsg_reauth_finished {
+	uint32_t conn;
+	uint32_t result; /* enum kx3_result */
+	uint32_t slot; /* password that fitted, as the responder counts */
+	uint32_t len;
+	uint8_t frame[KX3_CONFIRM_LEN]; /* outbound: our confirmation */
+	uint8_t pad[3];
+	uint8_t key[KX3_KEY_LEN]; /* for the next rekeying */
+};
+
+/* Outbound: what the peer says of our confirmation. */
+struct imsg_reauth_verdict {
+	uint32_t session;
+	uint32_t count;
+	uint32_t result; /* enum kx3_result */
+};
+
+/* A connection of this session is a neighbour's; or ended. */
+struct imsg_session {
+	uint32_t session;
+};
+
+#define KX3_MESSAGE_MAX 1024
+
+/* From parent to parent, which the engine can not read. */
+struct imsg_parent_message {
+	uint32_t session;
+	uint32_t len; /* at most KX3_MESSAGE_MAX */
+	uint8_t bytes[KX3_MESSAGE_MAX];
+};
+
 _Static_assert(
     sizeof(struct imsg_kx3_start) == 14 + 2 * 519 + 32, "no padding");
 _Static_assert(sizeof(struct imsg_kx3_started) == 148, "no padding");
 _Static_assert(sizeof(struct imsg_kx3_finish) == 144, "no padding");
-_Static_assert(sizeof(struct imsg_kx3_finished) == 52 + 224, "no padding");
+_Static_assert(sizeof(struct imsg_kx3_finished) == 56 + 224, "no padding");
+_Static_assert(sizeof(struct imsg_reauth_start) == 44, "no padding");
+_Static_assert(sizeof(struct imsg_reauth_started) == 152, "no padding");
+_Static_assert(sizeof(struct imsg_reauth_finished) == 84, "no padding");
 
 #endif

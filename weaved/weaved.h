@@ -129,6 +129,19 @@ enum imsg_type {
 	IMSG_NETCFG_DONE, /* struct imsg_netcfg_done */
 	IMSG_NETCFG_NO_RA, /* struct imsg_netcfg_link: a device of ours */
 
+	/* sessions of version 3: engine to parent, and its answers */
+	IMSG_SESSION_UP, /* struct imsg_session */
+	IMSG_SESSION_END, /* struct imsg_session */
+	IMSG_REAUTH_START, /* struct imsg_reauth_start */
+	IMSG_REAUTH_STARTED, /* struct imsg_reauth_started */
+	IMSG_REAUTH_FINISH, /* struct imsg_kx3_finish */
+	IMSG_REAUTH_FINISHED, /* struct imsg_reauth_finished */
+	IMSG_REAUTH_VERDICT, /* struct imsg_reauth_verdict */
+	/* parent to engine: begin it with all, within seconds */
+	IMSG_REAUTH_ALL, /* empty */
+	/* either way: to or from the parent of that peer */
+	IMSG_PARENT_MESSAGE, /* struct imsg_parent_message */
+
 	IMSG_TYPE_MAX
 };
 
@@ -158,6 +171,7 @@ struct imsg_conf {
 	char nickname[NICKNAME_MAX];
 	uint32_t connection_limit;
 	uint32_t rekey_interval; /* seconds */
+	uint32_t reauth_interval; /* seconds */
 	uint32_t mtu;
 	uint32_t offloads; /* OFFLOAD_* of the descriptors */
 	uint16_t port;
@@ -167,7 +181,6 @@ struct imsg_conf {
 	uint8_t cipher_library; /* no vector code of our own */
 	uint8_t version_min; /* of the protocol, 2 or 3 */
 	uint8_t version_max;
-	uint8_t pad[4];
 	char bridge[16];
 	char tap[16];
 	char password_source[CTL_TEXT_MAX];

@@ -22,7 +22,9 @@ enum task_kind {
 	TASK_KX_START,
 	TASK_KX_FINISH,
 	TASK_KX3_START,
-	TASK_KX3_FINISH
+	TASK_KX3_FINISH,
+	TASK_REAUTH_START,
+	TASK_REAUTH_FINISH
 };
 
 /* What the parent is asked for; answered from the loop, never at once. */
@@ -40,6 +42,7 @@ struct task {
 	size_t len;
 	struct imsg_kx3_start start;
 	struct imsg_kx3_finish finish;
+	struct imsg_reauth_start reauth;
 };
 
 static uint8_t secrets[HANDLES][crypto_scalarmult_SCALARBYTES];
@@ -153,6 +156,50 @@ op_kx3_cancel(void *arg, uint32_t handle)
 
 	kx3_cancel(node->kx3, handle);
 	node->kx_cancelled++;
+}
+
+static void
+op_reauth_start(void *arg, const struct imsg_reauth_start *start)
+{
+	task_new(arg, TASK_REAUTH_START, start->conn)->reauth = *start;
+}
+
+static void
+op_reauth_finish(void *arg, const struct imsg_kx3_finish *finish)
+{
+	task_new(arg, TASK_REAUTH_FINISH, finish->conn)->finish = *finish;
+}
+
+static void
+op_reauth_verdict(void *arg, const struct imsg_reauth_verdict *verdict)
+{
+	struct node *node = arg;
+
+	kx3_reauth_verdict(node->kx3, verdict, node->meshes->now);
+}
+
+static void
+op_session(void *arg, uint32_t id, bool up)
+{
+	struct node *node = arg;
+	struct session *session = sessions_find(kx3_sessions(node->kx3), id);
+
+	ATF_REQUIRE(session != NULL);
+	if (up)
+		session->up = true;
+	else
+		session_end(session);
+}
+
+static void
+op_parent_message(void *arg, uint32_t session, const uint8_t *bytes, size_t len)
+{
+	struct node *node = arg;
+
+	node->messages++;
+	node->message_session = session;
+	node->message_len = len;
+	memcpy(node->message, bytes, len);
 }
 
 static void
@@ -282,6 +329,11 @@ static const struct mesh_ops ops = {
     .kx3_start = op_kx3_start,
     .kx3_finish = op_kx3_finish,
     .kx3_cancel = op_kx3_cancel,
+    .reauth_start = op_reauth_start,
+    .reauth_finish = op_reauth_finish,
+    .reauth_verdict = op_reauth_verdict,
+    .session = op_session,
+    .parent_message = op_parent_message,
     .neighbour = op_neighbour,
     .overlay_prepare = op_prepare,
     .overlay_confirm = op_confirm,
@@ -315,6 +367,7 @@ meshes_init(struct meshes *meshes)
 		node->conf.discovery = true;
 		node->conf.version_min = node->conf.version_max = 2;
 		node->conf.rekey_interval = 120000;
+		node->conf.reauth_interval = 3600000;
 		node->uid = 1000 + i;
 		node->addr = MESHES_NET + (uint32_t)i + 1;
 		strlcpy(node->overlays, "sleeve", sizeof(node->overlays));
@@ -523,6 +576,27 @@ do_kx3_finish(struct task *task)
 }
 
 static void
+do_reauth_start(struct task *task)
+{
+	struct node *node = task->node;
+	struct imsg_reauth_started started;
+
+	kx3_reauth_start(node->kx3, &task->reauth, node->meshes->now, &started);
+	mesh_reauth_started(node->mesh, &started, node->meshes->now);
+}
+
+static void
+do_reauth_finish(struct task *task)
+{
+	struct node *node = task->node;
+	struct imsg_reauth_finished finished;
+
+	kx3_reauth_finish(
+	    node->kx3, &task->finish, node->meshes->now, &finished);
+	mesh_reauth_finished(node->mesh, &finished, node->meshes->now);
+}
+
+static void
 do_task(struct task *task)
 {
 	switch (task->kind) {
@@ -540,6 +614,12 @@ do_task(struct task *task)
 		break;
 	case TASK_KX3_FINISH:
 		do_kx3_finish(task);
+		break;
+	case TASK_REAUTH_START:
+		do_reauth_start(task);
+		break;
+	case TASK_REAUTH_FINISH:
+		do_reauth_finish(task);
 		break;
 	}
 }

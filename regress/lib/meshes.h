@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/kx3.h"
 #include "weaved/engine/mesh/mesh.h"
 
 #define MESHES_MAX 4
@@ -48,6 +49,10 @@ struct node {
 	uint64_t volume; /* as the overlay says */
 	unsigned kx_started, kx_finished, kx_cancelled;
 	bool kx_slow; /* answers are kept back */
+	unsigned messages; /* for its parent; the last one: */
+	uint32_t message_session;
+	size_t message_len;
+	uint8_t message[KX3_MESSAGE_MAX];
 	uint8_t control[64]; /* the last one: tag and body */
 	size_t control_len;
 };

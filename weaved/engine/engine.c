@@ -35,10 +35,6 @@ static void engine_handle_target_remove(void *, struct imsg *);
 static void engine_handle_redial(void *, struct imsg *);
 static void engine_handle_dialled(void *, struct imsg *);
 static void engine_handle_resolved(void *, struct imsg *);
-static void engine_handle_kx2_started(void *, struct imsg *);
-static void engine_handle_kx2_finished(void *, struct imsg *);
-static void engine_handle_kx3_started(void *, struct imsg *);
-static void engine_handle_kx3_finished(void *, struct imsg *);
 static void engine_handle_process(void *, struct imsg *);
 
 static const struct dispatch_entry parent_table[] = {
@@ -66,6 +62,13 @@ static const struct dispatch_entry parent_table[] = {
 	IMSG_KX3_STARTED, struct imsg_kx3_started, engine_handle_kx3_started),
     DISPATCH(IMSG_KX3_FINISHED, struct imsg_kx3_finished,
 	engine_handle_kx3_finished),
+    DISPATCH(IMSG_REAUTH_STARTED, struct imsg_reauth_started,
+	engine_handle_reauth_started),
+    DISPATCH(IMSG_REAUTH_FINISHED, struct imsg_reauth_finished,
+	engine_handle_reauth_finished),
+    DISPATCH_EMPTY(IMSG_REAUTH_ALL, engine_handle_reauth_all),
+    DISPATCH(IMSG_PARENT_MESSAGE, struct imsg_parent_message,
+	engine_handle_parent_message),
     DISPATCH(IMSG_PROCESS, struct ctl_process, engine_handle_process),
     DISPATCH(IMSG_IPAM_CONF, struct imsg_ipam_conf, engine_ipam_handle_conf),
     DISPATCH(IMSG_IPAM_SEED, struct imsg_ipam_seed, engine_ipam_handle_seed),
@@ -88,13 +91,6 @@ static const struct dispatch_entry control_table[] = {
 static void mesh_op_watch(void *, uint32_t, int, bool, bool);
 static void mesh_op_dial(void *, uint32_t, struct endpoint, bool);
 static void mesh_op_resolve(void *, uint32_t, const char *);
-static void mesh_op_kx_start(void *, uint32_t, bool);
-static void mesh_op_kx_finish(void *, uint32_t, uint32_t,
-    const uint8_t[MESH_KEY_LEN], bool, const uint8_t *, size_t);
-static void mesh_op_kx_cancel(void *, uint32_t, uint32_t);
-static void mesh_op_kx3_start(void *, const struct imsg_kx3_start *);
-static void mesh_op_kx3_finish(void *, const struct imsg_kx3_finish *);
-static void mesh_op_kx3_cancel(void *, uint32_t);
 static void mesh_op_neighbour(void *, struct endpoint, bool);
 static bool mesh_op_prepare(
     void *, uint32_t, const struct mesh_link *, char *, size_t);
@@ -114,12 +110,17 @@ static const struct mesh_ops mesh_ops = {
     .watch = mesh_op_watch,
     .dial = mesh_op_dial,
     .resolve = mesh_op_resolve,
-    .kx_start = mesh_op_kx_start,
-    .kx_finish = mesh_op_kx_finish,
-    .kx_cancel = mesh_op_kx_cancel,
-    .kx3_start = mesh_op_kx3_start,
-    .kx3_finish = mesh_op_kx3_finish,
-    .kx3_cancel = mesh_op_kx3_cancel,
+    .kx_start = engine_op_kx_start,
+    .kx_finish = engine_op_kx_finish,
+    .kx_cancel = engine_op_kx_cancel,
+    .kx3_start = engine_op_kx3_start,
+    .kx3_finish = engine_op_kx3_finish,
+    .kx3_cancel = engine_op_kx3_cancel,
+    .reauth_start = engine_op_reauth_start,
+    .reauth_finish = engine_op_reauth_finish,
+    .reauth_verdict = engine_op_reauth_verdict,
+    .session = engine_op_session,
+    .parent_message = engine_op_parent_message,
     .neighbour = mesh_op_neighbour,
     .overlay_prepare = mesh_op_prepare,
     .overlay_confirm = mesh_op_confirm,
@@ -271,6 +272,7 @@ engine_handle_conf(void *arg, struct imsg *imsg)
 	conf->discovery = engine.message.discovery;
 	conf->limit = engine.message.connection_limit;
 	conf->rekey_interval = engine.message.rekey_interval * UINT64_C(1000);
+	conf->reauth_interval = engine.message.reauth_interval * UINT64_C(1000);
 }
 
 static void
@@ -431,64 +433,6 @@ engine_handle_resolved(void *arg, struct imsg *imsg)
 	mesh_resolved(engine.mesh, message.target, message.addrs,
 	    message.naddrs, message.error[0] == '\0' ? NULL : message.error,
 	    proc_now());
-	engine_tick();
-}
-
-static void
-engine_handle_kx2_started(void *arg, struct imsg *imsg)
-{
-	struct imsg_kx2_started message;
-
-	(void)arg;
-	memcpy(&message, imsg->data, sizeof(message));
-	message.error[sizeof(message.error) - 1] = '\0';
-	if (engine.mesh == NULL)
-		fatalx("key exchange before the configuration");
-	mesh_kx_started(engine.mesh, message.conn, message.handle, message.key,
-	    message.error[0] == '\0' ? NULL : message.error, proc_now());
-	engine_tick();
-}
-
-static void
-engine_handle_kx2_finished(void *arg, struct imsg *imsg)
-{
-	struct imsg_kx2_finished message;
-
-	(void)arg;
-	memcpy(&message, imsg->data, sizeof(message));
-	message.error[sizeof(message.error) - 1] = '\0';
-	if (engine.mesh == NULL)
-		fatalx("key exchange before the configuration");
-	mesh_kx_finished(engine.mesh, message.conn, message.key,
-	    message.error[0] == '\0' ? NULL : message.error, proc_now());
-	explicit_bzero(&message, sizeof(message));
-	engine_tick();
-}
-
-static void
-engine_handle_kx3_started(void *arg, struct imsg *imsg)
-{
-	struct imsg_kx3_started message;
-
-	(void)arg;
-	memcpy(&message, imsg->data, sizeof(message));
-	if (engine.mesh == NULL)
-		fatalx("key exchange before the configuration");
-	mesh_kx3_started(engine.mesh, &message, proc_now());
-	engine_tick();
-}
-
-static void
-engine_handle_kx3_finished(void *arg, struct imsg *imsg)
-{
-	struct imsg_kx3_finished message;
-
-	(void)arg;
-	memcpy(&message, imsg->data, sizeof(message));
-	if (engine.mesh == NULL)
-		fatalx("key exchange before the configuration");
-	mesh_kx3_finished(engine.mesh, &message, proc_now());
-	explicit_bzero(&message, sizeof(message));
 	engine_tick();
 }
 
@@ -708,66 +652,6 @@ mesh_op_resolve(void *arg, uint32_t target, const char *host)
 	(void)arg;
 	(void)host; /* the parent knows what the operator wrote */
 	child_send(IMSG_RESOLVE, 0, &message, sizeof(message));
-}
-
-static void
-mesh_op_kx_start(void *arg, uint32_t conn, bool outbound)
-{
-	struct imsg_kx2_start message = {.conn = conn, .outbound = outbound};
-
-	(void)arg;
-	child_send(IMSG_KX2_START, 0, &message, sizeof(message));
-}
-
-static void
-mesh_op_kx_finish(void *arg, uint32_t conn, uint32_t handle,
-    const uint8_t key[MESH_KEY_LEN], bool outbound, const uint8_t *frame,
-    size_t len)
-{
-	struct imsg_kx2_finish message = {
-	    .conn = conn, .handle = handle, .outbound = outbound};
-
-	(void)arg;
-	memcpy(message.key, key, sizeof(message.key));
-	if (frame != NULL && len <= sizeof(message.frame)) {
-		message.has_frame = 1;
-		message.frame_len = (uint16_t)len;
-		memcpy(message.frame, frame, len);
-	}
-	child_send(IMSG_KX2_FINISH, 0, &message, sizeof(message));
-}
-
-static void
-mesh_op_kx_cancel(void *arg, uint32_t conn, uint32_t handle)
-{
-	struct imsg_kx2_cancel message = {.handle = handle};
-
-	(void)arg;
-	(void)conn;
-	child_send(IMSG_KX2_CANCEL, 0, &message, sizeof(message));
-}
-
-static void
-mesh_op_kx3_start(void *arg, const struct imsg_kx3_start *start)
-{
-	(void)arg;
-	child_send(IMSG_KX3_START, 0, start, sizeof(*start));
-}
-
-static void
-mesh_op_kx3_finish(void *arg, const struct imsg_kx3_finish *finish)
-{
-	(void)arg;
-	child_send(IMSG_KX3_FINISH, 0, finish, sizeof(*finish));
-}
-
-static void
-mesh_op_kx3_cancel(void *arg, uint32_t handle)
-{
-	struct imsg_kx3_cancel message = {handle};
-
-	(void)arg;
-	child_send(IMSG_KX3_CANCEL, 0, &message, sizeof(message));
 }
 
 static void

@@ -2,7 +2,8 @@
  * What the files of the engine's head share: engine.c (the event loop between
  * sockets, mesh and overlay), engine_show.c (answers to control) and
  * engine_bench.c (measurements for control), engine_ipam.c (IPAM between mesh,
- * disk and control).
+ * disk and control), engine_keys.c (key exchange and sessions between mesh and
+ * parent).
  */
 #ifndef ENGINE_INTERNAL_H
 #define ENGINE_INTERNAL_H
@@ -57,6 +58,31 @@ extern struct engine engine;
 
 /* engine.c: what is due; every entry from the loop ends here. */
 void engine_tick(void);
+
+/* engine_keys.c: answers of the parent; what the mesh asks of it. */
+void engine_handle_kx2_started(void *arg, struct imsg *imsg);
+void engine_handle_kx2_finished(void *arg, struct imsg *imsg);
+void engine_handle_kx3_started(void *arg, struct imsg *imsg);
+void engine_handle_kx3_finished(void *arg, struct imsg *imsg);
+void engine_handle_reauth_started(void *arg, struct imsg *imsg);
+void engine_handle_reauth_finished(void *arg, struct imsg *imsg);
+void engine_handle_reauth_all(void *arg, struct imsg *imsg);
+void engine_handle_parent_message(void *arg, struct imsg *imsg);
+void engine_op_kx_start(void *arg, uint32_t conn, bool outbound);
+void engine_op_kx_finish(void *arg, uint32_t conn, uint32_t handle,
+    const uint8_t key[MESH_KEY_LEN], bool outbound, const uint8_t *frame,
+    size_t len);
+void engine_op_kx_cancel(void *arg, uint32_t conn, uint32_t handle);
+void engine_op_kx3_start(void *arg, const struct imsg_kx3_start *start);
+void engine_op_kx3_finish(void *arg, const struct imsg_kx3_finish *finish);
+void engine_op_kx3_cancel(void *arg, uint32_t handle);
+void engine_op_reauth_start(void *arg, const struct imsg_reauth_start *start);
+void engine_op_reauth_finish(void *arg, const struct imsg_kx3_finish *finish);
+void engine_op_reauth_verdict(
+    void *arg, const struct imsg_reauth_verdict *verdict);
+void engine_op_session(void *arg, uint32_t session, bool up);
+void engine_op_parent_message(
+    void *arg, uint32_t session, const uint8_t *bytes, size_t len);
 
 /* engine_ipam.c: while IPAM is off all but the handlers do nothing. */
 void engine_ipam_handle_conf(void *arg, struct imsg *imsg);

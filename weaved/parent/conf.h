@@ -59,6 +59,7 @@ struct conf {
 	char mesh[64]; /* 1 to 63 printable bytes */
 	enum conf_protocol protocol;
 	uint32_t rekey_interval; /* seconds, 1 to 120 */
+	uint32_t reauth_interval; /* seconds, 1 to 3600 */
 	uint64_t name; /* PEERNAME_UNKNOWN: not given */
 	char nickname[NICKNAME_MAX];
 	uint32_t listen; /* host order, 0: all addresses */

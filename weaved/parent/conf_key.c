@@ -55,6 +55,8 @@ const struct conf_key conf_keys[CONF_KEYS] = {
 	.fallback = "hardened", .fixed = true},
     {"rekey-interval", &conf_type_number, FIELD(rekey_interval), .min = 1,
 	.max = 120, .fallback = "120"},
+    {"reauth-interval", &conf_type_number, FIELD(reauth_interval), .min = 1,
+	.max = 3600, .fallback = "3600"},
     {"name", &conf_type_name, FIELD(name), .fallback = "", .fixed = true},
     {"nickname", &conf_type_text, FIELD(nickname), .max = NICKNAME_MAX - 1,
 	.fallback = ""},

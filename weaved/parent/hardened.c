@@ -22,7 +22,6 @@ static struct {
 
 static void take_result(void);
 static void run_slice(evutil_socket_t, short, void *);
-static void report_throttling(void);
 
 bool
 hardened_init(
@@ -43,6 +42,12 @@ hardened_free(void)
 	kdf_free(hardened.kdf);
 	kx3_free(hardened.kx3);
 	memset(&hardened, 0, sizeof(hardened));
+}
+
+struct kx3 *
+hardened_kx3(void)
+{
+	return hardened.kx3;
 }
 
 void
@@ -102,8 +107,8 @@ run_slice(evutil_socket_t fd, short what, void *arg)
 		evtimer_add(hardened.slice, &now);
 }
 
-static void
-report_throttling(void)
+void
+hardened_report(void)
 {
 	uint64_t count = kx3_throttled(hardened.kx3);
 	uint32_t suppressed;
@@ -127,7 +132,7 @@ hardened_handle_start(void *arg, struct imsg *imsg)
 	kx3_start(hardened.kx3, &start,
 	    targets_gave(hardened.targets, start.addr), proc_now(), &started);
 	spawn_send(arg, IMSG_KX3_STARTED, 0, -1, &started, sizeof(started));
-	report_throttling();
+	hardened_report();
 }
 
 void
@@ -144,7 +149,7 @@ hardened_handle_finish(void *arg, struct imsg *imsg)
 	kx3_finish(hardened.kx3, &finish, proc_now(), &finished);
 	spawn_send(arg, IMSG_KX3_FINISHED, 0, -1, &finished, sizeof(finished));
 	sodium_memzero(&finished, sizeof(finished));
-	report_throttling();
+	hardened_report();
 }
 
 void

@@ -5,64 +5,16 @@
 #include <string.h>
 
 #include "common/addr.h"
-#include "common/hkdf.h"
 #include "common/hello.h"
 #include "common/keylabel.h"
-#include "weaved/parent/cpace.h"
-#include "weaved/parent/kx3.h"
-#include "weaved/parent/penalty.h"
+#include "weaved/parent/kx3_internal.h"
 
 #define LABEL KEYLABEL
-#define SID_LEN 32
-#define MESH_MAX 63
-#define CHANNEL_MAX 96 /* lv_cat of version, names and mesh */
 
 _Static_assert(CPACE_LEN == KX3_SHARE_LEN, "shares");
 _Static_assert(CPACE_ISK_LEN == KX3_HASH_LEN, "hashes");
 _Static_assert(HKDF_KEY_LEN == KX3_KEY_LEN, "keys");
 _Static_assert(crypto_auth_hmacsha256_BYTES == KX3_TAG_LEN, "tags");
-
-/* What a run keeps between start and finish. */
-struct handle {
-	uint32_t id; /* 0: free */
-	uint32_t addr;
-	uint64_t started;
-	bool outbound;
-	bool stranger;
-	uint8_t slots; /* inbound: answered with */
-	uint8_t sid[SID_LEN];
-	crypto_hash_sha512_state transcript; /* outbound: up to our share */
-	uint8_t scalar[CPACE_LEN]; /* outbound */
-	uint8_t share[CPACE_LEN]; /* of the initiator */
-	uint8_t th[KX3_HASH_LEN]; /* inbound */
-	uint8_t prk[KX3_SLOTS_MAX][HKDF_KEY_LEN]; /* inbound */
-};
-
-/* In locked memory. */
-struct secrets {
-	bool has[KX3_SLOTS_MAX];
-	uint8_t prs[KX3_SLOTS_MAX][KX3_PRS_LEN];
-	struct handle handles[KX3_HANDLES_MAX];
-};
-
-struct kx3 {
-	struct secrets *secrets;
-	uint64_t name;
-	char mesh[MESH_MAX + 1];
-	struct penalty penalty;
-	uint64_t window; /* start of the second of starts */
-	uint32_t starts;
-	uint32_t stranger_starts;
-	uint64_t throttled;
-};
-
-/* The frames of a run as the keys are bound to them. */
-struct run {
-	const struct imsg_kx3_start *start;
-	uint8_t sid[SID_LEN];
-	uint8_t channel[CHANNEL_MAX];
-	size_t channel_len;
-};
 
 /* Answer of the responder while both look at it. */
 struct slot {
@@ -73,40 +25,37 @@ struct slot {
 
 static struct handle *handle_find(struct kx3 *, uint32_t);
 static void handle_drop(struct handle *);
-static struct handle *handle_claim(
-    struct kx3 *, const struct imsg_kx3_start *, bool, uint64_t);
+static struct handle *handle_claim(struct kx3 *, const struct run *, uint64_t);
 static void handle_expire(struct kx3 *, uint64_t);
 static struct handle *handle_evict(struct kx3 *, bool);
-static enum kx3_result allow_start(
-    struct kx3 *, const struct imsg_kx3_start *, bool, uint64_t);
+static enum kx3_result allow_start(struct kx3 *, const struct run *, uint64_t);
 static enum kx3_result charge(struct kx3 *, uint32_t, bool, bool, uint64_t);
 static enum kx3_result run_read(
-    const struct kx3 *, const struct imsg_kx3_start *, struct run *);
-static void run_sid(struct run *);
-static void run_channel(const struct kx3 *, struct run *, uint64_t, uint64_t);
-static void run_transcript(
-    const struct run *, const uint8_t *, crypto_hash_sha512_state *);
+    struct kx3 *, const struct imsg_kx3_start *, struct run *);
+static void run_sid(struct run *, const struct imsg_kx3_start *);
+static void run_frames(
+    crypto_hash_sha512_state *, const char *, const struct imsg_kx3_start *);
 static void transcript_end(
     crypto_hash_sha512_state, const uint8_t *, size_t, uint8_t[KX3_HASH_LEN]);
 static void run_generator(
     const struct kx3 *, const struct run *, size_t, uint8_t[CPACE_LEN]);
-static enum kx3_result start_outbound(struct kx3 *, const struct run *,
-    struct handle *, struct imsg_kx3_started *);
-static enum kx3_result start_inbound(struct kx3 *, const struct run *,
-    struct handle *, struct imsg_kx3_started *);
+static enum kx3_result start_outbound(
+    struct kx3 *, const struct run *, struct handle *, struct opening *);
+static enum kx3_result start_inbound(
+    struct kx3 *, const struct run *, struct handle *, struct opening *);
 static size_t make_shares(const struct kx3 *, const struct run *,
     uint8_t[KX3_SLOTS_MAX][CPACE_LEN], uint8_t *);
 static bool make_prk(const struct handle *, const uint8_t *, const uint8_t *,
     const struct slot *, uint8_t[HKDF_KEY_LEN]);
 static void make_tag(uint8_t[KX3_TAG_LEN], const uint8_t[HKDF_KEY_LEN],
     const uint8_t[KX3_HASH_LEN], bool, uint8_t);
-static void make_keys(struct kx3_keys *, const uint8_t[HKDF_KEY_LEN],
-    const uint8_t[KX3_HASH_LEN]);
+static void make_keys(struct kx3_keys *, const struct outcome *);
 static struct slot slot_at(const uint8_t *, uint8_t);
 static enum kx3_result finish_outbound(struct handle *,
-    const struct imsg_kx3_finish *, struct imsg_kx3_finished *);
-static enum kx3_result finish_inbound(struct handle *,
-    const struct imsg_kx3_finish *, struct imsg_kx3_finished *);
+    const struct imsg_kx3_finish *, struct outcome *, uint8_t[KX3_CONFIRM_LEN]);
+static enum kx3_result finish_inbound(
+    struct handle *, const struct imsg_kx3_finish *, struct outcome *);
+static uint32_t begin_session(struct kx3 *, const struct outcome *, uint64_t);
 
 struct kx3 *
 kx3_new(uint64_t name, const char *mesh)
@@ -116,8 +65,10 @@ kx3_new(uint64_t name, const char *mesh)
 
 	if (kx3 == NULL)
 		return NULL;
-	if ((kx3->secrets = sodium_malloc(sizeof(*kx3->secrets))) == NULL) {
-		free(kx3);
+	kx3->secrets = sodium_malloc(sizeof(*kx3->secrets));
+	kx3->sessions = sessions_new();
+	if (kx3->secrets == NULL || kx3->sessions == NULL) {
+		kx3_free(kx3);
 		return NULL;
 	}
 	sodium_memzero(kx3->secrets, sizeof(*kx3->secrets));
@@ -134,6 +85,7 @@ kx3_free(struct kx3 *kx3)
 	if (kx3 == NULL)
 		return;
 	sodium_free(kx3->secrets);
+	sessions_free(kx3->sessions);
 	free(kx3);
 }
 
@@ -157,6 +109,12 @@ kx3_salt(const char *mesh, uint8_t *salt, size_t size)
 	int len = snprintf((char *)salt, size, LABEL "prs%s", mesh);
 
 	return len < 0 || (size_t)len >= size ? 0 : (size_t)len;
+}
+
+struct sessions *
+kx3_sessions(struct kx3 *kx3)
+{
+	return kx3->sessions;
 }
 
 size_t
@@ -225,8 +183,7 @@ handle_evict(struct kx3 *kx3, bool strangers)
 }
 
 static struct handle *
-handle_claim(struct kx3 *kx3, const struct imsg_kx3_start *start, bool stranger,
-    uint64_t now)
+handle_claim(struct kx3 *kx3, const struct run *run, uint64_t now)
 {
 	size_t used = 0, strangers = 0;
 	struct handle *handle, *unused = NULL;
@@ -236,33 +193,45 @@ handle_claim(struct kx3 *kx3, const struct imsg_kx3_start *start, bool stranger,
 		handle = &kx3->secrets->handles[i];
 		if (handle->id == 0)
 			unused = handle;
-		else if (handle->outbound == start->outbound) {
+		else if (handle->outbound == run->outbound) {
 			used++;
 			strangers += handle->stranger;
 		}
 	}
-	if (start->outbound && used >= KX3_OUTBOUND_MAX)
+	if (run->outbound && used >= KX3_OUTBOUND_MAX)
 		return NULL;
-	if (!start->outbound && stranger && strangers >= KX3_STRANGERS_MAX)
+	if (!run->outbound && run->stranger && strangers >= KX3_STRANGERS_MAX)
 		unused = handle_evict(kx3, true);
-	else if (!start->outbound && used >= KX3_INBOUND_MAX)
+	else if (!run->outbound && used >= KX3_INBOUND_MAX)
 		unused = handle_evict(kx3, false);
 	if (unused == NULL)
 		return NULL;
 	do
 		unused->id = randombytes_random();
 	while (unused->id == 0 || handle_find(kx3, unused->id) != unused);
-	unused->addr = start->addr;
+	unused->addr = run->addr;
+	unused->peer = run->peer;
 	unused->started = now;
-	unused->outbound = start->outbound;
-	unused->stranger = stranger;
+	unused->session = run->session;
+	unused->count = run->count;
+	unused->outbound = run->outbound;
+	unused->stranger = run->stranger;
+	memcpy(unused->sid, run->sid, sizeof(unused->sid));
 	return unused;
+}
+
+struct handle *
+kx3_handle_take(struct kx3 *kx3, uint32_t id, bool session)
+{
+	struct handle *handle = handle_find(kx3, id);
+
+	return handle != NULL && (handle->session != 0) == session ? handle
+								   : NULL;
 }
 
 /* The rate of starts, and the unfinished runs of one address. */
 static enum kx3_result
-allow_start(struct kx3 *kx3, const struct imsg_kx3_start *start, bool stranger,
-    uint64_t now)
+allow_start(struct kx3 *kx3, const struct run *run, uint64_t now)
 {
 	const struct handle *handle;
 	size_t same = 0;
@@ -272,18 +241,19 @@ allow_start(struct kx3 *kx3, const struct imsg_kx3_start *start, bool stranger,
 		kx3->starts = kx3->stranger_starts = 0;
 	}
 	if (kx3->starts >= KX3_STARTS_PER_S ||
-	    (stranger && kx3->stranger_starts >= KX3_STRANGER_STARTS_PER_S)) {
+	    (run->stranger &&
+		kx3->stranger_starts >= KX3_STRANGER_STARTS_PER_S)) {
 		kx3->throttled++;
 		return KX3_BUSY;
 	}
 	kx3->starts++;
-	kx3->stranger_starts += stranger;
-	if (start->outbound)
+	kx3->stranger_starts += run->stranger;
+	if (run->outbound)
 		return KX3_DONE;
 	for (size_t i = 0; i < KX3_HANDLES_MAX; i++) {
 		handle = &kx3->secrets->handles[i];
 		same += handle->id != 0 && !handle->outbound &&
-		    handle->addr == start->addr &&
+		    handle->addr == run->addr &&
 		    now - handle->started <= KX3_HANDLE_MS;
 	}
 	return same >= KX3_SOURCE_MAX ? KX3_BUSY : KX3_DONE;
@@ -306,12 +276,12 @@ charge(
 
 /* The names must be those that we and the peer may have. */
 static enum kx3_result
-run_read(
-    const struct kx3 *kx3, const struct imsg_kx3_start *start, struct run *run)
+run_read(struct kx3 *kx3, const struct imsg_kx3_start *start, struct run *run)
 {
 	struct hello hello[2];
 	size_t own = start->outbound ? HELLO_INITIATOR : HELLO_RESPONDER;
 
+	memset(run, 0, sizeof(*run));
 	if (start->outbound > 1 || start->secondary > 1)
 		return KX3_MALFORMED;
 	for (size_t i = 0; i < 2; i++)
@@ -322,64 +292,55 @@ run_read(
 			return KX3_MALFORMED;
 	if (hello[own].name != kx3->name || hello[!own].name == kx3->name)
 		return KX3_NAME;
-	run->start = start;
-	run_sid(run);
-	run_channel(kx3, run, hello[0].name, hello[1].name);
+	run->addr = start->addr;
+	run->peer = hello[!own].name;
+	run->outbound = start->outbound;
+	run->slot = start->secondary;
+	run->share = start->share;
+	run_sid(run, start);
+	kx3_run_channel(kx3, run);
+	run_frames(&run->transcript, LABEL "th", start);
 	return KX3_DONE;
 }
 
+/* Both headers and both HELLOs. */
 static void
-run_sid(struct run *run)
+run_frames(crypto_hash_sha512_state *state, const char *label,
+    const struct imsg_kx3_start *start)
 {
-	static const char label[] = LABEL "sid";
-	const struct imsg_kx3_start *start = run->start;
+	crypto_hash_sha512_init(state);
+	crypto_hash_sha512_update(state, (const uint8_t *)label, strlen(label));
+	crypto_hash_sha512_update(state, start->header[0], KX3_HEADER_LEN);
+	crypto_hash_sha512_update(state, start->header[1], KX3_HEADER_LEN);
+	cpace_hash(state, start->hello[0], start->hello_len[0]);
+	cpace_hash(state, start->hello[1], start->hello_len[1]);
+}
+
+static void
+run_sid(struct run *run, const struct imsg_kx3_start *start)
+{
 	uint8_t hash[crypto_hash_sha512_BYTES];
 	crypto_hash_sha512_state state;
 
-	crypto_hash_sha512_init(&state);
-	crypto_hash_sha512_update(
-	    &state, (const uint8_t *)label, sizeof(label) - 1);
-	crypto_hash_sha512_update(&state, start->header[0], KX3_HEADER_LEN);
-	crypto_hash_sha512_update(&state, start->header[1], KX3_HEADER_LEN);
-	cpace_hash(&state, start->hello[0], start->hello_len[0]);
-	cpace_hash(&state, start->hello[1], start->hello_len[1]);
+	run_frames(&state, LABEL "sid", start);
 	crypto_hash_sha512_final(&state, hash);
 	memcpy(run->sid, hash, sizeof(run->sid));
 }
 
-static void
-run_channel(
-    const struct kx3 *kx3, struct run *run, uint64_t name_a, uint64_t name_b)
+void
+kx3_run_channel(const struct kx3 *kx3, struct run *run)
 {
 	static const char version[] = "weaved/3";
 	uint8_t names[2][PEERNAME_LEN], *out = run->channel;
 	size_t size = sizeof(run->channel), n = 0;
 
-	peername_put(name_a, names[0]);
-	peername_put(name_b, names[1]);
+	peername_put(kx3->name, names[run->outbound ? 0 : 1]);
+	peername_put(run->peer, names[run->outbound ? 1 : 0]);
 	n += cpace_put(out + n, size - n, version, sizeof(version) - 1);
 	n += cpace_put(out + n, size - n, names[0], PEERNAME_LEN);
 	n += cpace_put(out + n, size - n, names[1], PEERNAME_LEN);
 	n += cpace_put(out + n, size - n, kx3->mesh, strlen(kx3->mesh));
 	run->channel_len = n;
-}
-
-/* th up to and with the initiator's share. */
-static void
-run_transcript(const struct run *run, const uint8_t *share,
-    crypto_hash_sha512_state *state)
-{
-	static const char label[] = LABEL "th";
-	const struct imsg_kx3_start *start = run->start;
-
-	crypto_hash_sha512_init(state);
-	crypto_hash_sha512_update(
-	    state, (const uint8_t *)label, sizeof(label) - 1);
-	crypto_hash_sha512_update(state, start->header[0], KX3_HEADER_LEN);
-	crypto_hash_sha512_update(state, start->header[1], KX3_HEADER_LEN);
-	cpace_hash(state, start->hello[0], start->hello_len[0]);
-	cpace_hash(state, start->hello[1], start->hello_len[1]);
-	cpace_hash(state, share, CPACE_LEN);
 }
 
 /* And with the shares of all slots, taken out of the answer. */
@@ -403,7 +364,7 @@ run_generator(const struct kx3 *kx3, const struct run *run, size_t slot,
 {
 	const struct cpace_bytes prs = {kx3->secrets->prs[slot], KX3_PRS_LEN};
 	const struct cpace_bytes channel = {run->channel, run->channel_len};
-	const struct cpace_bytes sid = {run->sid, SID_LEN};
+	const struct cpace_bytes sid = {run->sid, KX3_SID_LEN};
 
 	cpace_generator(generator, prs, channel, sid);
 }
@@ -418,62 +379,70 @@ slot_at(const uint8_t *answer, uint8_t index)
 	return slot;
 }
 
+enum kx3_result
+kx3_run_begin(struct kx3 *kx3, const struct run *run, uint64_t now,
+    struct opening *opening)
+{
+	enum kx3_result result = allow_start(kx3, run, now);
+	struct handle *handle;
+
+	memset(opening, 0, sizeof(*opening));
+	if (result == KX3_DONE && !run->outbound)
+		result = charge(kx3, run->addr, false, run->stranger, now);
+	if (result != KX3_DONE)
+		return result;
+	if ((handle = handle_claim(kx3, run, now)) == NULL)
+		return KX3_BUSY;
+	result = run->outbound ? start_outbound(kx3, run, handle, opening)
+			       : start_inbound(kx3, run, handle, opening);
+	opening->handle = handle->id;
+	if (result != KX3_DONE) {
+		handle_drop(handle);
+		sodium_memzero(opening, sizeof(*opening));
+	}
+	return result;
+}
+
 void
 kx3_start(struct kx3 *kx3, const struct imsg_kx3_start *start, bool known,
     uint64_t now, struct imsg_kx3_started *started)
 {
-	struct handle *handle = NULL;
+	struct opening opening = {0};
 	enum kx3_result result;
 	struct run run;
-	bool stranger;
 
 	memset(started, 0, sizeof(*started));
 	started->conn = start->conn;
-	stranger = penalty_is_stranger(
-	    &kx3->penalty, start->addr, start->outbound, known, now);
 	result = run_read(kx3, start, &run);
+	run.stranger = penalty_is_stranger(
+	    &kx3->penalty, start->addr, start->outbound, known, now);
 	if (result == KX3_DONE)
-		result = allow_start(kx3, start, stranger, now);
-	if (result == KX3_DONE && !start->outbound)
-		result = charge(kx3, start->addr, false, stranger, now);
-	if (result == KX3_DONE &&
-	    (handle = handle_claim(kx3, start, stranger, now)) == NULL)
-		result = KX3_BUSY;
-	if (handle != NULL) {
-		memcpy(handle->sid, run.sid, SID_LEN);
-		result = start->outbound
-		    ? start_outbound(kx3, &run, handle, started)
-		    : start_inbound(kx3, &run, handle, started);
-		started->handle = handle->id;
-		if (result != KX3_DONE)
-			handle_drop(handle);
-	}
+		result = kx3_run_begin(kx3, &run, now, &opening);
 	started->result = result;
-	if (result != KX3_DONE) {
-		started->handle = started->len = 0;
-		sodium_memzero(started->frame, sizeof(started->frame));
-	}
+	started->handle = opening.handle;
+	started->len = opening.len;
+	memcpy(started->frame, opening.frame, sizeof(started->frame));
 }
 
 static enum kx3_result
 start_outbound(struct kx3 *kx3, const struct run *run, struct handle *handle,
-    struct imsg_kx3_started *started)
+    struct opening *opening)
 {
-	size_t slot = run->start->secondary ? 1 : 0;
 	uint8_t generator[CPACE_LEN];
 	bool ok;
 
-	if (!kx3->secrets->has[slot])
+	if (!kx3->secrets->has[run->slot])
 		return KX3_PASSWORD;
-	run_generator(kx3, run, slot, generator);
+	run_generator(kx3, run, run->slot, generator);
 	crypto_core_ristretto255_scalar_random(handle->scalar);
 	ok = cpace_share(handle->share, handle->scalar, generator);
 	sodium_memzero(generator, sizeof(generator));
 	if (!ok)
 		return KX3_SHARE;
-	run_transcript(run, handle->share, &handle->transcript);
-	memcpy(started->frame, handle->share, CPACE_LEN);
-	started->len = CPACE_LEN;
+	handle->transcript = run->transcript;
+	cpace_hash(&handle->transcript, handle->share, CPACE_LEN);
+	memcpy(opening->frame, handle->share, CPACE_LEN);
+	opening->len = CPACE_LEN;
 	return KX3_DONE;
 }
 
@@ -502,22 +471,21 @@ make_shares(const struct kx3 *kx3, const struct run *run,
 
 static enum kx3_result
 start_inbound(struct kx3 *kx3, const struct run *run, struct handle *handle,
-    struct imsg_kx3_started *started)
+    struct opening *opening)
 {
-	uint8_t scalars[KX3_SLOTS_MAX][CPACE_LEN], *answer = started->frame;
-	const uint8_t *share = run->start->share;
-	crypto_hash_sha512_state state;
+	uint8_t scalars[KX3_SLOTS_MAX][CPACE_LEN], *answer = opening->frame;
+	crypto_hash_sha512_state state = run->transcript;
 	bool ok = true;
 
-	memcpy(handle->share, share, CPACE_LEN);
+	memcpy(handle->share, run->share, CPACE_LEN);
 	handle->slots = (uint8_t)make_shares(kx3, run, scalars, answer);
-	run_transcript(run, share, &state);
+	cpace_hash(&state, run->share, CPACE_LEN);
 	transcript_end(state, answer, handle->slots, handle->th);
 	for (uint8_t i = 0; i < handle->slots; i++) {
 		struct slot slot = slot_at(answer, i);
 
-		ok = make_prk(
-			 handle, scalars[i], share, &slot, handle->prk[i]) &&
+		ok = make_prk(handle, scalars[i], run->share, &slot,
+			 handle->prk[i]) &&
 		    ok;
 		make_tag(answer + (slot.tag - answer), handle->prk[i],
 		    handle->th, false, i);
@@ -525,7 +493,7 @@ start_inbound(struct kx3 *kx3, const struct run *run, struct handle *handle,
 	sodium_memzero(scalars, sizeof(scalars));
 	if (handle->slots == 0)
 		return KX3_PASSWORD;
-	started->len =
+	opening->len =
 	    1 + handle->slots * (uint32_t)(KX3_SHARE_LEN + KX3_TAG_LEN);
 	return ok ? KX3_DONE : KX3_SHARE;
 }
@@ -536,13 +504,13 @@ make_prk(const struct handle *handle, const uint8_t *scalar,
     const uint8_t *peer_share, const struct slot *slot,
     uint8_t prk[HKDF_KEY_LEN])
 {
-	const struct cpace_transcript transcript = {{handle->sid, SID_LEN},
+	const struct cpace_transcript transcript = {{handle->sid, KX3_SID_LEN},
 	    handle->share, {NULL, 0}, slot->share,
 	    {slot->data, sizeof(slot->data)}};
 	uint8_t isk[CPACE_ISK_LEN];
 	bool ok = cpace_session(isk, scalar, peer_share, &transcript);
 
-	hkdf_extract(prk, isk, sizeof(isk), handle->sid, SID_LEN);
+	hkdf_extract(prk, isk, sizeof(isk), handle->sid, KX3_SID_LEN);
 	sodium_memzero(isk, sizeof(isk));
 	return ok;
 }
@@ -565,9 +533,10 @@ make_tag(uint8_t tag[KX3_TAG_LEN], const uint8_t prk[HKDF_KEY_LEN],
 }
 
 static void
-make_keys(struct kx3_keys *keys, const uint8_t prk[HKDF_KEY_LEN],
-    const uint8_t th[KX3_HASH_LEN])
+make_keys(struct kx3_keys *keys, const struct outcome *outcome)
 {
+	const uint8_t *prk = outcome->prk, *th = outcome->th;
+
 	keylabel_derive(keys->tcp[0], prk, "tcp i", th);
 	keylabel_derive(keys->tcp[1], prk, "tcp r", th);
 	keylabel_derive(keys->udp[0], prk, "udp i", th);
@@ -577,40 +546,91 @@ make_keys(struct kx3_keys *keys, const uint8_t prk[HKDF_KEY_LEN],
 }
 
 void
-kx3_finish(struct kx3 *kx3, const struct imsg_kx3_finish *finish, uint64_t now,
-    struct imsg_kx3_finished *finished)
+kx3_session_keys(struct session_keys *keys, const struct outcome *outcome)
 {
-	struct handle *handle = handle_find(kx3, finish->handle);
+	const uint8_t *prk = outcome->prk, *th = outcome->th;
+
+	keylabel_derive(keys->esp, prk, "esp", th);
+	keylabel_derive(keys->parent[0], prk, "parent i", th);
+	keylabel_derive(keys->parent[1], prk, "parent r", th);
+}
+
+/* 0: there are too many. */
+static uint32_t
+begin_session(struct kx3 *kx3, const struct outcome *outcome, uint64_t now)
+{
+	struct session *session = sessions_add(kx3->sessions);
+
+	if (session == NULL)
+		return 0;
+	session->addr = outcome->addr;
+	session->peer = outcome->peer;
+	session->outbound = outcome->outbound;
+	session->authenticated = now;
+	memcpy(session->th, outcome->th, sizeof(session->th));
+	kx3_session_keys(&session->keys, outcome);
+	return session->id;
+}
+
+enum kx3_result
+kx3_run_end(struct kx3 *kx3, struct handle *handle,
+    const struct imsg_kx3_finish *finish, uint64_t now, struct outcome *outcome,
+    uint8_t out[KX3_CONFIRM_LEN])
+{
 	enum kx3_result result = KX3_DONE;
 
-	memset(finished, 0, sizeof(*finished));
-	finished->conn = finish->conn;
-	finished->result = KX3_EXPIRED;
-	if (handle == NULL)
-		return;
+	memset(outcome, 0, sizeof(*outcome));
+	outcome->addr = handle->addr;
+	outcome->peer = handle->peer;
+	outcome->outbound = handle->outbound;
 	if (now - handle->started > KX3_HANDLE_MS)
 		result = KX3_EXPIRED;
 	else if (handle->outbound)
 		result = charge(kx3, handle->addr, true, handle->stranger, now);
 	if (result == KX3_DONE)
 		result = handle->outbound
-		    ? finish_outbound(handle, finish, finished)
-		    : finish_inbound(handle, finish, finished);
+		    ? finish_outbound(handle, finish, outcome, out)
+		    : finish_inbound(handle, finish, outcome);
 	if (result == KX3_DONE)
 		penalty_take_back(
 		    &kx3->penalty, handle->addr, handle->outbound, now);
 	handle_drop(handle);
-	finished->result = result;
+	return result;
+}
+
+void
+kx3_finish(struct kx3 *kx3, const struct imsg_kx3_finish *finish, uint64_t now,
+    struct imsg_kx3_finished *finished)
+{
+	struct handle *handle = kx3_handle_take(kx3, finish->handle, false);
+	struct outcome outcome;
+
+	memset(finished, 0, sizeof(*finished));
+	finished->conn = finish->conn;
+	finished->result = KX3_EXPIRED;
+	if (handle == NULL)
+		return;
+	finished->result =
+	    kx3_run_end(kx3, handle, finish, now, &outcome, finished->frame);
+	if (finished->result == KX3_DONE &&
+	    (finished->session = begin_session(kx3, &outcome, now)) == 0)
+		finished->result = KX3_BUSY;
+	if (finished->result == KX3_DONE) {
+		finished->slot = outcome.slot;
+		finished->len = outcome.outbound ? KX3_CONFIRM_LEN : 0;
+		make_keys(&finished->keys, &outcome);
+	} else
+		sodium_memzero(finished->frame, sizeof(finished->frame));
+	sodium_memzero(&outcome, sizeof(outcome));
 }
 
 /* All slots are looked at, whichever fits. */
 static enum kx3_result
 finish_outbound(struct handle *handle, const struct imsg_kx3_finish *finish,
-    struct imsg_kx3_finished *finished)
+    struct outcome *outcome, uint8_t out[KX3_CONFIRM_LEN])
 {
-	uint8_t prk[HKDF_KEY_LEN], good[HKDF_KEY_LEN], tag[KX3_TAG_LEN];
+	uint8_t prk[HKDF_KEY_LEN], tag[KX3_TAG_LEN], *th = outcome->th;
 	const uint8_t *answer = finish->frame;
-	uint8_t th[KX3_HASH_LEN];
 	uint8_t slots = answer[0], fits = KX3_SLOTS_MAX;
 	bool ok = true;
 
@@ -627,18 +647,15 @@ finish_outbound(struct handle *handle, const struct imsg_kx3_finish *finish,
 		if (sodium_memcmp(tag, slot.tag, sizeof(tag)) == 0 &&
 		    fits == KX3_SLOTS_MAX) {
 			fits = i;
-			memcpy(good, prk, sizeof(good));
+			memcpy(outcome->prk, prk, sizeof(prk));
 		}
 	}
 	if (ok && fits < slots) {
-		finished->slot = fits;
-		finished->len = KX3_CONFIRM_LEN;
-		finished->frame[0] = fits;
-		make_tag(finished->frame + 1, good, th, true, fits);
-		make_keys(&finished->keys, good, th);
+		outcome->slot = fits;
+		out[0] = fits;
+		make_tag(out + 1, outcome->prk, th, true, fits);
 	}
 	sodium_memzero(prk, sizeof(prk));
-	sodium_memzero(good, sizeof(good));
 	sodium_memzero(tag, sizeof(tag));
 	if (!ok)
 		return KX3_SHARE;
@@ -647,7 +664,7 @@ finish_outbound(struct handle *handle, const struct imsg_kx3_finish *finish,
 
 static enum kx3_result
 finish_inbound(struct handle *handle, const struct imsg_kx3_finish *finish,
-    struct imsg_kx3_finished *finished)
+    struct outcome *outcome)
 {
 	uint8_t tag[KX3_TAG_LEN], index = finish->frame[0];
 	bool fits;
@@ -659,8 +676,9 @@ finish_inbound(struct handle *handle, const struct imsg_kx3_finish *finish,
 	sodium_memzero(tag, sizeof(tag));
 	if (!fits)
 		return KX3_PASSWORD;
-	finished->slot = index;
-	make_keys(&finished->keys, handle->prk[index], handle->th);
+	outcome->slot = index;
+	memcpy(outcome->prk, handle->prk[index], sizeof(outcome->prk));
+	memcpy(outcome->th, handle->th, sizeof(outcome->th));
 	return KX3_DONE;
 }
 

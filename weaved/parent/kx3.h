@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "weaved/parent/session.h"
 #include "weaved/weaved.h"
 
 #define KX3_PRS_LEN 32
@@ -52,6 +53,21 @@ void kx3_finish(struct kx3 *kx3, const struct imsg_kx3_finish *finish,
 /* An unknown handle is fine; a run that was charged stays so. */
 void kx3_cancel(struct kx3 *kx3, uint32_t handle);
 
+/*
+ * The same within a session that is up (hardened-protocol 6). The one who
+ * dialled learns the count by the start, and takes new keys when the peer's
+ * verdict is good; the other took them when it found the confirmation right.
+ */
+void kx3_reauth_start(struct kx3 *kx3, const struct imsg_reauth_start *start,
+    uint64_t now, struct imsg_reauth_started *started);
+/* The caller wipes finished. */
+void kx3_reauth_finish(struct kx3 *kx3, const struct imsg_kx3_finish *finish,
+    uint64_t now, struct imsg_reauth_finished *finished);
+void kx3_reauth_verdict(
+    struct kx3 *kx3, const struct imsg_reauth_verdict *verdict, uint64_t now);
+
+/* Of the runs that succeeded; ours as long as kx3 is. */
+struct sessions *kx3_sessions(struct kx3 *kx3);
 size_t kx3_handles(const struct kx3 *kx3);
 /* Runs refused because too many failed or were left unfinished. */
 uint64_t kx3_throttled(const struct kx3 *kx3);

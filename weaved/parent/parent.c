@@ -40,6 +40,17 @@ static const struct dispatch_entry engine_table[] = {
     DISPATCH(IMSG_KX3_START, struct imsg_kx3_start, hardened_handle_start),
     DISPATCH(IMSG_KX3_FINISH, struct imsg_kx3_finish, hardened_handle_finish),
     DISPATCH(IMSG_KX3_CANCEL, struct imsg_kx3_cancel, hardened_handle_cancel),
+    DISPATCH(IMSG_SESSION_UP, struct imsg_session, hardened_handle_session_up),
+    DISPATCH(
+	IMSG_SESSION_END, struct imsg_session, hardened_handle_session_end),
+    DISPATCH(IMSG_REAUTH_START, struct imsg_reauth_start,
+	hardened_handle_reauth_start),
+    DISPATCH(IMSG_REAUTH_FINISH, struct imsg_kx3_finish,
+	hardened_handle_reauth_finish),
+    DISPATCH(IMSG_REAUTH_VERDICT, struct imsg_reauth_verdict,
+	hardened_handle_reauth_verdict),
+    DISPATCH(IMSG_PARENT_MESSAGE, struct imsg_parent_message,
+	hardened_handle_message),
 };
 
 static const struct dispatch_entry control_table[] = {
@@ -221,6 +232,7 @@ parent_send_conf(void)
 	strlcpy(message.nickname, conf->nickname, sizeof(message.nickname));
 	message.connection_limit = conf->connection_limit;
 	message.rekey_interval = conf->rekey_interval;
+	message.reauth_interval = conf->reauth_interval;
 	message.mtu = conf->mtu;
 	message.offloads = parent.fds.offloads;
 	message.port = conf->port;
@@ -390,8 +402,10 @@ parent_gone(struct spawn *spawn)
 {
 	struct ctl_process row;
 
-	if (spawn == parent.procs[PROC_ENGINE])
+	if (spawn == parent.procs[PROC_ENGINE]) {
 		dial_cancel_all(parent.dialler);
+		sessions_clear(hardened_sessions());
+	}
 	if (spawn == parent.procs[PROC_RESOLVER])
 		parent_resolver_gone();
 	parent_send_processes();

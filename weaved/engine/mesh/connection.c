@@ -25,6 +25,8 @@ static bool step_flag(struct connection *conn, uint64_t now);
 static bool step_frame(struct connection *conn, uint64_t now);
 static bool step_features(struct connection *conn, uint64_t now);
 static bool step_message(struct connection *conn, uint64_t now);
+static void take3(
+    struct connection *conn, const uint8_t *body, size_t len, uint64_t now);
 static bool step_discard(struct connection *conn, uint64_t now);
 static bool step_wait(struct connection *conn, uint64_t now);
 
@@ -263,6 +265,7 @@ wipe(struct connection *conn)
 {
 	record_wipe(&conn->record);
 	rekey_wipe(&conn->rekey);
+	reauth_wipe(&conn->reauth);
 	explicit_bzero(conn->udp, sizeof(conn->udp));
 	free(conn->shake);
 	conn->shake = NULL;
@@ -284,6 +287,9 @@ connection_fail(struct connection *conn, uint64_t now)
 	if (conn->has_handle)
 		conn->ops->kx_cancel(conn->arg, conn);
 	conn->has_handle = false;
+	if (conn->session != 0)
+		conn->ops->session(conn->arg, conn->session, false);
+	conn->session = 0;
 	conn->ops->ended(conn->arg, conn, now);
 	wipe(conn);
 	buffer_free(&conn->in);
@@ -768,8 +774,26 @@ connection_join(struct connection *conn, uint64_t now)
 	conn->since = now;
 	conn->deadline = now + CONNECTION_SILENCE;
 	conn->heartbeat = now + CONNECTION_HEARTBEAT;
+	if (conn->session != 0)
+		conn->ops->session(conn->arg, conn->session, true);
 	conn->ops->drained(conn->arg, conn);
 	return true;
+}
+
+/* A message of version 3 alone; unknown ones are ignored. */
+static void
+take3(struct connection *conn, const uint8_t *body, size_t len, uint64_t now)
+{
+	if (*body <= WIRE_REKEY_DONE) {
+		if (!connection_rekey_message(conn, body, len, now))
+			connection_blame(conn, BLAME_KEY, now,
+			    "unexpected or malformed rekeying");
+	} else if (*body == WIRE_REAUTH) {
+		if (!connection_reauth_message(conn, body, len, now))
+			connection_blame(conn, BLAME_KEY, now,
+			    "unexpected or malformed re-authentication");
+	} else if (*body == WIRE_PARENT)
+		connection_parent_message(conn, body + 1, len - 1, now);
 }
 
 static bool
@@ -787,13 +811,9 @@ step_message(struct connection *conn, uint64_t now)
 		return false;
 	}
 	conn->deadline = now + CONNECTION_SILENCE;
-	if (len > 0 && connection_rekey_takes(conn, *body)) {
-		if (!connection_rekey_message(conn, body, len, now)) {
-			connection_blame(conn, BLAME_KEY, now,
-			    "unexpected or malformed rekeying");
-			return false;
-		}
-	} else if (len > 0 &&
+	if (len > 0 && conn->version == WIRE_VERSION_NEW && *body >= WIRE_REKEY)
+		take3(conn, body, len, now);
+	else if (len > 0 &&
 	    !conn->ops->message(
 		conn->arg, conn, body, len, cause, sizeof(cause), now)) {
 		connection_end(conn, now, "%s", cause);
@@ -828,7 +848,7 @@ time_out(struct connection *conn, uint64_t now)
 uint64_t
 connection_tick(struct connection *conn, uint64_t now)
 {
-	uint64_t next;
+	uint64_t next, rekey;
 
 	if (conn->doom[0] != '\0' && connection_live(conn))
 		connection_end(conn, now, "%s", conn->doom);
@@ -845,7 +865,12 @@ connection_tick(struct connection *conn, uint64_t now)
 		connection_send(conn, WIRE_HEARTBEAT, NULL, 0);
 		conn->heartbeat = now + CONNECTION_HEARTBEAT;
 	}
-	next = connection_rekey_tick(conn, now);
+	next = connection_reauth_tick(conn, now);
+	if (conn->state != CONNECTION_UP)
+		return now;
+	rekey = connection_rekey_tick(conn, now);
+	if (rekey < next)
+		next = rekey;
 	if (conn->heartbeat < next)
 		next = conn->heartbeat;
 	return conn->deadline < next ? conn->deadline : next;

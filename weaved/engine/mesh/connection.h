@@ -27,6 +27,7 @@
 #include "common/ctl.h"
 #include "weaved/engine/mesh/features.h"
 #include "weaved/engine/mesh/mesh.h"
+#include "weaved/engine/mesh/reauth.h"
 #include "weaved/engine/mesh/record.h"
 #include "weaved/engine/mesh/rekey.h"
 
@@ -68,10 +69,6 @@ enum connection_blame {
 };
 
 struct handshake3;
-struct imsg_kx3_start;
-struct imsg_kx3_started;
-struct imsg_kx3_finish;
-struct imsg_kx3_finished;
 
 struct buffer {
 	uint8_t *data;
@@ -127,6 +124,10 @@ struct connection {
 	struct record record;
 	struct rekey rekey; /* version 3 */
 	uint64_t rekey_interval;
+	struct reauth reauth; /* version 3 */
+	uint64_t reauth_interval;
+	uint32_t session; /* the parent's name for it, 0: none (yet) */
+	uint64_t messages_paid; /* for our parent, until when */
 	uint64_t volume; /* of the overlay when the keys were new */
 	bool held; /* the overlay sends nothing, its keys are too old */
 	size_t discarded; /* bytes read after the end */
@@ -159,6 +160,21 @@ struct connection_ops {
 	    void *arg, struct connection *conn, struct imsg_kx3_start *start);
 	void (*kx3_finish)(
 	    void *arg, struct connection *conn, struct imsg_kx3_finish *finish);
+	/* The same of a re-authentication; and what the peer said in the end. */
+	void (*reauth_start)(void *arg, struct connection *conn,
+	    struct imsg_reauth_start *start);
+	void (*reauth_finish)(
+	    void *arg, struct connection *conn, struct imsg_kx3_finish *finish);
+	void (*reauth_verdict)(void *arg, struct connection *conn,
+	    uint32_t count, uint32_t result);
+	/* failure NULL: it succeeded. */
+	void (*reauth_ended)(
+	    void *arg, struct connection *conn, const char *failure);
+	/* Is a neighbour's from now on; or ended, also before that. */
+	void (*session)(void *arg, uint32_t session, bool up);
+	/* For our parent, from the peer's; of any content. */
+	void (*parent_message)(void *arg, struct connection *conn,
+	    const uint8_t *body, size_t len);
 	/*
 	 * Version 3: UDP keys of the next epoch can be received from now on;
 	 * sending changes to them; sending ends until it does; bytes that the
@@ -203,8 +219,14 @@ void connection_kx_finished(struct connection *conn,
 /* False: nobody waits for this, its handle is to be cancelled. */
 bool connection_kx3_started(struct connection *conn,
     const struct imsg_kx3_started *started, uint64_t now);
-void connection_kx3_finished(struct connection *conn,
+/* False: nobody waits for this, its session is to be ended. */
+bool connection_kx3_finished(struct connection *conn,
     const struct imsg_kx3_finished *finished, uint64_t now);
+/* As connection_kx3_started(). */
+bool connection_reauth_started(struct connection *conn,
+    const struct imsg_reauth_started *started, uint64_t now);
+void connection_reauth_finished(struct connection *conn,
+    const struct imsg_reauth_finished *finished, uint64_t now);
 
 /*
  * now, as the age of keys is told: CLOCK_BOOTTIME, which goes on while the

@@ -20,8 +20,6 @@ static void shake_frame(struct connection *);
 static void shake_ask_start(struct connection *);
 static void shake_ask_finish(struct connection *, const uint8_t *, size_t);
 static enum connection_blame blame_of(enum handshake3_reason);
-static uint8_t slot_of(
-    const struct connection *, const struct imsg_kx3_finished *);
 
 void
 connection3_begin(struct connection *conn, const uint8_t *header, uint64_t now)
@@ -192,7 +190,7 @@ connection_kx3_started(struct connection *conn,
 	return true;
 }
 
-void
+bool
 connection_kx3_finished(struct connection *conn,
     const struct imsg_kx3_finished *finished, uint64_t now)
 {
@@ -201,33 +199,37 @@ connection_kx3_finished(struct connection *conn,
 	if (conn->state != CONNECTION_WAIT3 ||
 	    conn->shake->state != HANDSHAKE3_CHECKING ||
 	    finished->len > sizeof(finished->frame))
-		return;
+		return false;
 	conn->state = CONNECTION_SHAKE3;
 	if (finished->result != KX3_DONE) {
 		shake_event(conn, HANDSHAKE3_REFUSED, &result, 1, now);
-		return;
+		return true;
 	}
+	conn->session = finished->session;
 	if (!shake_event(
 		conn, HANDSHAKE3_FINISHED, finished->frame, finished->len, now))
-		return;
+		return true;
 	record_key3(&conn->record, conn->outbound, finished->keys.tcp);
 	memcpy(conn->udp, finished->keys.udp, sizeof(conn->udp));
 	conn->authenticated = connection_key_time(conn, now);
-	conn->slot = slot_of(conn, finished);
+	conn->slot = connection_slot(conn, finished->slot);
 	rekey_init(&conn->rekey, conn->outbound, finished->keys.rekey,
 	    finished->keys.th, conn->rekey_interval, conn->authenticated);
+	reauth_init(&conn->reauth, conn->outbound, conn->reauth_interval,
+	    conn->authenticated);
 	conn->state = CONNECTION_FEATURES;
 	if (!conn->outbound || connection_send_features(conn, now))
 		connection_run(conn, now);
 	connection_update_watch(conn);
+	return true;
 }
 
 /* Who accepted counts its own passwords; who dialled used its primary one. */
-static uint8_t
-slot_of(const struct connection *conn, const struct imsg_kx3_finished *finished)
+uint8_t
+connection_slot(const struct connection *conn, uint32_t slot)
 {
-	return conn->outbound || finished->slot == 0 ? CTL_SLOT_PRIMARY
-						     : CTL_SLOT_SECONDARY;
+	return conn->outbound || slot == 0 ? CTL_SLOT_PRIMARY
+					   : CTL_SLOT_SECONDARY;
 }
 
 bool

@@ -1,4 +1,4 @@
-/* What connection.c and connection3.c share: bodies of version 3. */
+/* What the files of a connection share: bodies of version 3. */
 #ifndef ENGINE_MESH_CONNECTION_INTERNAL_H
 #define ENGINE_MESH_CONNECTION_INTERNAL_H
 
@@ -31,11 +31,21 @@ bool connection3_is_peer(struct connection *conn, uint64_t now);
 /* The features hold. Fine at version 2 also. */
 void connection3_done(struct connection *conn);
 
+/* enum ctl_slot of our password, by what the responder counts. */
+uint8_t connection_slot(const struct connection *conn, uint32_t slot);
+
 /* connection_rekey.c: a message of these, with its tag; false: close. */
-bool connection_rekey_takes(const struct connection *conn, uint8_t tag);
 bool connection_rekey_message(
     struct connection *conn, const uint8_t *body, size_t len, uint64_t now);
 /* What is due while the connection is up; when to call again. */
 uint64_t connection_rekey_tick(struct connection *conn, uint64_t now);
+
+/* connection_reauth.c: the same of these. */
+bool connection_reauth_message(
+    struct connection *conn, const uint8_t *body, size_t len, uint64_t now);
+uint64_t connection_reauth_tick(struct connection *conn, uint64_t now);
+/* A message for our parent, without its tag; too many are dropped. */
+void connection_parent_message(
+    struct connection *conn, const uint8_t *body, size_t len, uint64_t now);
 
 #endif

@@ -16,13 +16,6 @@ static uint64_t earlier(uint64_t, uint64_t);
 #define THEIRS(conn) ((conn)->outbound ? 1 : 0)
 
 bool
-connection_rekey_takes(const struct connection *conn, uint8_t tag)
-{
-	return conn->version == WIRE_VERSION_NEW && tag >= WIRE_REKEY &&
-	    tag <= WIRE_REKEY_DONE;
-}
-
-bool
 connection_rekey_message(
     struct connection *conn, const uint8_t *body, size_t len, uint64_t now)
 {
@@ -53,7 +46,8 @@ take_rekey(
 	struct rekey *rekey = &conn->rekey;
 	uint8_t answer[REKEY_BODY_LEN];
 
-	if (!rekey_answer(
+	if (reauth_running(&conn->reauth) ||
+	    !rekey_answer(
 		rekey, body, len, answer, connection_key_time(conn, now)))
 		return false;
 	conn->ops->rekeyed(conn->arg, conn, rekey->next.udp, now);
@@ -137,7 +131,8 @@ connection_rekey_tick(struct connection *conn, uint64_t now)
 	}
 	if (!conn->held)
 		next = earlier(next, now + REKEY_HOLD - age);
-	if (!conn->outbound || rekey->state != REKEY_IDLE)
+	if (!conn->outbound || rekey->state != REKEY_IDLE ||
+	    reauth_running(&conn->reauth))
 		return next;
 	if (is_due(conn, now)) {
 		ask(conn);

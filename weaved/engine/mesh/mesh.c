@@ -54,6 +54,12 @@ static const struct connection_ops connection_ops = {
     .kx_cancel = on_kx_cancel,
     .kx3_start = on_kx3_start,
     .kx3_finish = on_kx3_finish,
+    .reauth_start = reauth_on_start,
+    .reauth_finish = reauth_on_finish,
+    .reauth_verdict = reauth_on_verdict,
+    .reauth_ended = reauth_on_ended,
+    .session = reauth_on_session,
+    .parent_message = reauth_on_message,
     .rekeyed = on_rekeyed,
     .rekey_switch = on_rekey_switch,
     .hold = on_hold,
@@ -374,6 +380,7 @@ connection_new(struct mesh *mesh, int fd, struct endpoint local,
 	conn->version_min = mesh->conf.version_min;
 	conn->version_max = mesh->conf.version_max;
 	conn->rekey_interval = mesh->conf.rekey_interval;
+	conn->reauth_interval = mesh->conf.reauth_interval;
 	conn->conn_id = random_id();
 	conn->since = now;
 	conn->slept = mesh->slept;
@@ -563,10 +570,10 @@ mesh_kx3_finished(
 {
 	struct connection *found = mesh_connection(mesh, finished->conn);
 
-	if (found == NULL)
-		return;
 	mesh->urgent = true;
-	connection_kx3_finished(found, finished, now);
+	if ((found == NULL || !connection_kx3_finished(found, finished, now)) &&
+	    finished->session != 0)
+		mesh->ops->session(mesh->arg, finished->session, false);
 }
 
 /* Never less than before: the two clocks are not read at one moment. */

@@ -28,6 +28,10 @@ struct imsg_kx3_start;
 struct imsg_kx3_started;
 struct imsg_kx3_finish;
 struct imsg_kx3_finished;
+struct imsg_reauth_start;
+struct imsg_reauth_started;
+struct imsg_reauth_finished;
+struct imsg_reauth_verdict;
 
 struct mesh_conf {
 	uint64_t name; /* our own, not PEERNAME_UNKNOWN */
@@ -40,6 +44,7 @@ struct mesh_conf {
 	bool discovery;
 	uint32_t limit; /* connections, 0: none */
 	uint64_t rekey_interval; /* ms, 1000 to 120000 */
+	uint64_t reauth_interval; /* ms, 1000 to 3600000 */
 	struct subnet trusted[SUBNETS_MAX];
 	size_t ntrusted;
 };
@@ -82,6 +87,16 @@ struct mesh_ops {
 	void (*kx3_start)(void *arg, const struct imsg_kx3_start *start);
 	void (*kx3_finish)(void *arg, const struct imsg_kx3_finish *finish);
 	void (*kx3_cancel)(void *arg, uint32_t handle);
+	/* Re-authentication, by mesh_reauth_started() and _finished(). */
+	void (*reauth_start)(void *arg, const struct imsg_reauth_start *start);
+	void (*reauth_finish)(void *arg, const struct imsg_kx3_finish *finish);
+	void (*reauth_verdict)(
+	    void *arg, const struct imsg_reauth_verdict *verdict);
+	/* A session of the parent's is a neighbour's from now on, or ended. */
+	void (*session)(void *arg, uint32_t session, bool up);
+	/* For the parent, from that of the peer: len at most KX3_MESSAGE_MAX */
+	void (*parent_message)(
+	    void *arg, uint32_t session, const uint8_t *bytes, size_t len);
 
 	/*
 	 * A peer's overlay became established or an established connection
@@ -177,6 +192,15 @@ void mesh_kx3_started(
     struct mesh *mesh, const struct imsg_kx3_started *started, uint64_t now);
 void mesh_kx3_finished(
     struct mesh *mesh, const struct imsg_kx3_finished *finished, uint64_t now);
+void mesh_reauth_started(
+    struct mesh *mesh, const struct imsg_reauth_started *started, uint64_t now);
+void mesh_reauth_finished(struct mesh *mesh,
+    const struct imsg_reauth_finished *finished, uint64_t now);
+/* Re-authenticates every connection of ours, within REAUTH_JITTER. */
+void mesh_reauth_all(struct mesh *mesh, uint64_t now);
+/* To the peer's parent, if the session's connection is up. */
+void mesh_parent_send(
+    struct mesh *mesh, uint32_t session, const uint8_t *bytes, size_t len);
 
 /* Input. fd is taken over, also on refusal. */
 void mesh_accepted(struct mesh *mesh, int fd, struct endpoint local,

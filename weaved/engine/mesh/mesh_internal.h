@@ -1,6 +1,6 @@
 /*
  * What the files of the mesh's runtime share: mesh.c (the interface),
- * mesh_tick.c (timers), local.c (our own peer: connections come and go),
+ * mesh_tick.c (timers), mesh_reauth.c (sessions), local.c (our own peer: connections come and go),
  * gossip.c, mesh_show.c.
  */
 #ifndef ENGINE_MESH_MESH_INTERNAL_H
@@ -66,6 +66,8 @@ struct mesh {
 	uint64_t refused; /* accepted, but too many */
 	uint64_t failed; /* handshakes */
 	uint64_t rekeys; /* new keys, of all connections */
+	uint64_t reauths; /* that succeeded */
+	uint64_t reauths_failed;
 	uint64_t blamed[BLAME_MAX]; /* of these */
 	struct log_limit log_refused;
 	struct log_limit log_inbound;
@@ -89,6 +91,18 @@ void mesh_announce(struct mesh *mesh, uint64_t peer, uint64_t now);
 
 /* Where to dial is the operator's word, or gossip's: that seldom. */
 bool mesh_may_log_dial(struct mesh *mesh, struct endpoint at, uint64_t now);
+
+/* mesh_reauth.c: the ops of a connection that concern its session. */
+void reauth_on_start(
+    void *arg, struct connection *conn, struct imsg_reauth_start *start);
+void reauth_on_finish(
+    void *arg, struct connection *conn, struct imsg_kx3_finish *finish);
+void reauth_on_verdict(
+    void *arg, struct connection *conn, uint32_t count, uint32_t result);
+void reauth_on_ended(void *arg, struct connection *conn, const char *failure);
+void reauth_on_session(void *arg, uint32_t session, bool up);
+void reauth_on_message(
+    void *arg, struct connection *conn, const uint8_t *body, size_t len);
 
 /* local.c: the ops of a connection that concern our own peer. */
 bool local_join(

@@ -355,6 +355,8 @@ show_counters(const struct show *show)
 		show_counter(show, name, mesh->blamed[i]);
 	}
 	show_counter(show, "mesh.rekeys", mesh->rekeys);
+	show_counter(show, "mesh.reauths", mesh->reauths);
+	show_counter(show, "mesh.reauths.failed", mesh->reauths_failed);
 	show_counter(show, "mesh.accept.refused", mesh->refused);
 	show_counter(show, "mesh.channels.relayed", mesh->gossip.nchannels);
 }

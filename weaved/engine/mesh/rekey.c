@@ -75,8 +75,9 @@ static bool
 make_next(struct rekey *rekey, const uint8_t *secret, const uint8_t *peer,
     const uint8_t *public_a, const uint8_t *public_b)
 {
-	/* ss ‖ EA ‖ EB ‖ epoch ‖ th */
-	uint8_t input[3 * REKEY_KEY_LEN + EPOCH_LEN + REKEY_HASH_LEN];
+	/* ss ‖ EA ‖ EB ‖ epoch ‖ th ‖ ra */
+	uint8_t input[4 * REKEY_KEY_LEN + EPOCH_LEN + REKEY_HASH_LEN];
+	size_t len = sizeof(input) - (rekey->has_ra ? 0 : REKEY_KEY_LEN);
 	uint8_t rk[REKEY_KEY_LEN], *p = input;
 	bool ok = crypto_scalarmult(p, secret, peer) == 0;
 
@@ -87,15 +88,18 @@ make_next(struct rekey *rekey, const uint8_t *secret, const uint8_t *peer,
 	p += REKEY_KEY_LEN;
 	put_epoch(p, rekey->epoch + 1);
 	memcpy(p + EPOCH_LEN, rekey->th, REKEY_HASH_LEN);
+	memcpy(p + EPOCH_LEN + REKEY_HASH_LEN, rekey->ra, REKEY_KEY_LEN);
 	if (ok) {
-		hkdf_extract(rk, input, sizeof(input), rekey->chain,
-		    sizeof(rekey->chain));
+		hkdf_extract(
+		    rk, input, len, rekey->chain, sizeof(rekey->chain));
 		keylabel_derive(rekey->next.tcp[0], rk, "tcp i", rekey->th);
 		keylabel_derive(rekey->next.tcp[1], rk, "tcp r", rekey->th);
 		keylabel_derive(rekey->next.udp[0], rk, "udp i", rekey->th);
 		keylabel_derive(rekey->next.udp[1], rk, "udp r", rekey->th);
 		keylabel_derive(rekey->chain, rk, "rekey", rekey->th);
 		sodium_memzero(rk, sizeof(rk));
+		sodium_memzero(rekey->ra, sizeof(rekey->ra));
+		rekey->has_ra = false;
 	}
 	sodium_memzero(input, sizeof(input));
 	return ok;
@@ -157,6 +161,15 @@ rekey_done(struct rekey *rekey, const uint8_t *body, size_t len)
 		return false;
 	rekey->state = REKEY_IDLE;
 	return true;
+}
+
+void
+rekey_strengthen(
+    struct rekey *rekey, const uint8_t ra[REKEY_KEY_LEN], uint64_t now)
+{
+	memcpy(rekey->ra, ra, REKEY_KEY_LEN);
+	rekey->has_ra = true;
+	rekey->due = now;
 }
 
 void

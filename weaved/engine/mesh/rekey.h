@@ -43,6 +43,8 @@ struct rekey {
 	uint32_t epoch; /* that ends */
 	uint8_t chain[REKEY_KEY_LEN];
 	uint8_t th[REKEY_HASH_LEN];
+	uint8_t ra[REKEY_KEY_LEN]; /* of a re-authentication since then */
+	bool has_ra;
 	uint8_t secret[REKEY_KEY_LEN]; /* ASKED: our ephemeral keys */
 	uint8_t public_key[REKEY_KEY_LEN];
 	struct rekey_keys next; /* of epoch + 1, when made */
@@ -67,6 +69,9 @@ bool rekey_complete(struct rekey *rekey, const uint8_t *body, size_t len,
     uint8_t done[REKEY_DONE_LEN], uint64_t now);
 /* Accepted: takes REKEY_DONE. All of them: false: close. */
 bool rekey_done(struct rekey *rekey, const uint8_t *body, size_t len);
+/* Re-authenticated: its key goes into the next epoch, which is due. */
+void rekey_strengthen(
+    struct rekey *rekey, const uint8_t ra[REKEY_KEY_LEN], uint64_t now);
 /* next is in use at this side in both directions: forget it. */
 void rekey_used(struct rekey *rekey);
 

@@ -32,7 +32,9 @@ enum wire_message {
 	/* version 3 (hardened-protocol 4) */
 	WIRE_REKEY = 0x40,
 	WIRE_REKEY_OK,
-	WIRE_REKEY_DONE
+	WIRE_REKEY_DONE,
+	WIRE_REAUTH,
+	WIRE_PARENT /* from parent to parent */
 };
 
 /* Offers this range of versions. */
