@@ -27,7 +27,7 @@ PKG_CONFIG ?= pkg-config
 LIBRARIES = libevent:libevent-dev libsodium:libsodium-dev \
 	  yaml-0.1:libyaml-dev jansson:libjansson-dev \
 	  libbsd-overlay:libbsd-dev libseccomp:libseccomp-dev \
-	  libnl-3.0:libnl-3-dev
+	  libnl-3.0:libnl-3-dev libnftables:libnftables-dev
 PKGS	= $(foreach l,$(LIBRARIES),$(firstword $(subst :, ,$(l))))
 
 DEPS	= gcc libc6-dev pkg-config \

@@ -33,6 +33,8 @@ static const struct ctl_format formats[CTL_TYPE_MAX] = {
     [CTL_RMPEER] = {sizeof(struct ctl_target), {STRING(ctl_target, address)}},
     [CTL_RESET] = {0, {{0, 0}}},
     [CTL_BENCH] = {sizeof(struct ctl_bench), {STRING(ctl_bench, peer)}},
+    [CTL_EXPOSE] = {sizeof(struct ctl_expose), {{0, 0}}},
+    [CTL_HIDE] = {sizeof(struct ctl_expose), {{0, 0}}},
     [CTL_END] = {sizeof(struct ctl_end), {STRING(ctl_end, text)}},
     [CTL_STATUS] = {sizeof(struct ctl_status),
 	{STRING(ctl_status, version), STRING(ctl_status, protocol),
@@ -65,6 +67,14 @@ static const struct ctl_format formats[CTL_TYPE_MAX] = {
     [CTL_BENCH_RESULT] = {sizeof(struct ctl_bench_result),
 	{STRING(ctl_bench_result, nickname)}},
 };
+
+bool
+ctl_expose_ok(const struct ctl_expose *expose)
+{
+	return expose->len >= 1 && expose->len <= 32 &&
+	    expose->no_masquerade <= 1 && expose->addr >> 24 != 0 &&
+	    expose->addr >> 24 != 127 && expose->addr >> 28 < 14;
+}
 
 bool
 ctl_valid(uint32_t type, const void *data, size_t len)

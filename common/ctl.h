@@ -31,6 +31,8 @@ enum ctl_type {
 	CTL_RMPEER, /* struct ctl_target: uid 0 only; CTL_IP_ANSWER */
 	CTL_RESET, /* empty: uid 0 only; CTL_IP_ANSWER */
 	CTL_BENCH, /* struct ctl_bench: uid 0 only */
+	CTL_EXPOSE, /* struct ctl_expose: uid 0 only */
+	CTL_HIDE, /* struct ctl_expose: uid 0 only */
 
 	/* daemon to client */
 	CTL_END = 64, /* struct ctl_end: the request is done */
@@ -354,6 +356,23 @@ struct ctl_bench_result {
 	uint32_t load_99;
 	uint32_t pad;
 };
+
+#define CTL_EXPOSE_ID "weave:expose" /* whose address of IPAM that is */
+#define CTL_EXPOSE_MAX 16 /* of one host */
+
+/*
+ * An address of this host in the overlay, on the bridge. Hide: addr 0: all.
+ * Without masquerade the others see who really speaks.
+ */
+struct ctl_expose {
+	uint32_t addr;
+	uint8_t len; /* 1 to 32 */
+	uint8_t no_masquerade;
+	uint8_t pad[2];
+};
+
+/* Can a host have this address? */
+bool ctl_expose_ok(const struct ctl_expose *expose);
 
 /*
  * Is this message of a known type, of its exact size, and does every string

@@ -57,6 +57,32 @@ ip_parse(uint32_t request, char *const *arguments, unsigned seconds,
 	return false;
 }
 
+bool
+ip_parse_expose(uint32_t request, char *const *arguments,
+    struct ctl_expose *expose, char error[CTLCLIENT_ERROR_MAX])
+{
+	bool wants_len = request == CTL_EXPOSE;
+
+	memset(expose, 0, sizeof(*expose));
+	for (; *arguments != NULL; arguments++) {
+		if (wants_len && strcmp(*arguments, IP_NO_MASQUERADE) == 0)
+			expose->no_masquerade = 1;
+		else if (expose->addr != 0 ||
+		    !address_parse(*arguments, &expose->addr, &expose->len) ||
+		    expose->addr == 0) {
+			snprintf(error, CTLCLIENT_ERROR_MAX,
+			    "no such address: %.32s", *arguments);
+			return false;
+		} else if (wants_len && expose->len == 0) {
+			snprintf(error, CTLCLIENT_ERROR_MAX,
+			    "%.32s has no length, as in 10.32.0.1/12",
+			    *arguments);
+			return false;
+		}
+	}
+	return true;
+}
+
 void
 ip_print(
     uint32_t request, const struct ctl_ip_answer *row, bool json, FILE *out)
@@ -65,9 +91,9 @@ ip_print(
 
 	text_subnet(&(struct ctl_subnet){row->addr, row->len}, addr);
 	peername_format(row->peer, peer);
-	if (request == CTL_IP_ALLOCATE && json)
+	if ((request == CTL_IP_ALLOCATE || request == CTL_EXPOSE) && json)
 		fprintf(out, "{\"Address\": \"%s\"}\n", addr);
-	else if (request == CTL_IP_ALLOCATE)
+	else if (request == CTL_IP_ALLOCATE || request == CTL_EXPOSE)
 		fprintf(out, "%s\n", addr);
 	else if (request == CTL_RMPEER && !json)
 		fprintf(out, "%u IPs taken over from %s\n", row->count, peer);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/expose.h"
 #include "common/log.h"
 #include "weavectl/client.h"
 #include "weavectl/doctor.h"
@@ -28,6 +29,8 @@ static int act_ip(
     struct ctlclient *, const struct command *, char *const *, int, bool);
 static int act_addresses(
     struct ctlclient *, uint32_t, const void *, size_t, bool);
+static int act_expose(
+    struct ctlclient *, const struct command *, char *const *, int, bool);
 static bool parse_seconds(const char *, int *);
 static int print(struct report *, const struct command *, const char *,
     const struct output *);
@@ -224,6 +227,37 @@ act_ip(struct ctlclient *link, const struct command *command,
 	return act_addresses(link, command->request, &ip, sizeof(ip), json);
 }
 
+static int
+act_expose(struct ctlclient *link, const struct command *command,
+    char *const *arguments, int seconds, bool json)
+{
+	uint32_t wait = (uint32_t)seconds * 1000;
+	char error[CTLCLIENT_ERROR_MAX];
+	struct ctl_ip_answer answer = {0};
+	struct ctl_expose wanted, got;
+	int result;
+
+	if (!ip_parse_expose(command->request, arguments, &wanted, error)) {
+		complain("%s: %s", command->words, error);
+		return EXIT_USAGE;
+	}
+	ctlclient_set_timeout(link, (int)wait + CTLCLIENT_TIMEOUT_MS);
+	if (command->request == CTL_HIDE)
+		result = expose_hide(link, wanted.addr, wait, error);
+	else
+		result = expose_host(link, &wanted, wait, &got, error);
+	if (result == -1) {
+		complain("%s", error);
+		return EXIT_FAILED;
+	}
+	if (command->request == CTL_HIDE)
+		return EXIT_DONE;
+	answer.addr = got.addr;
+	answer.len = got.len;
+	ip_print(CTL_EXPOSE, &answer, json, stdout);
+	return fflush(stdout) == 0 ? EXIT_DONE : EXIT_FAILED;
+}
+
 /* False, with a complaint, if it is no time to wait. */
 static bool
 parse_seconds(const char *text, int *seconds)
@@ -313,6 +347,11 @@ run(const struct command *command, char *const *arguments,
 	case CTL_RMPEER:
 	case CTL_RESET:
 		result = act_ip(
+		    link, command, arguments, seconds, output == &output_json);
+		break;
+	case CTL_EXPOSE:
+	case CTL_HIDE:
+		result = act_expose(
 		    link, command, arguments, seconds, output == &output_json);
 		break;
 	case CTL_BENCH:

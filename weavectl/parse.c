@@ -38,6 +38,8 @@ static const struct command commands[] = {
     ACT("ip claim", "ID ADDRESS/LENGTH", CTL_IP_CLAIM),
     ACT("ip release", "ID [ADDRESS]", CTL_IP_RELEASE),
     {"ip list", "[ID]", CTL_SHOW, CTL_SHOW_ADDRESSES, OUTPUT_ADDRESSES},
+    ACT("expose", "[--without-masquerade] [ADDRESS/LENGTH]", CTL_EXPOSE),
+    ACT("hide", "[ADDRESS]", CTL_HIDE),
     ACT("rmpeer", "PEER...", CTL_RMPEER),
     ACT("reset", NULL, CTL_RESET),
     {"doctor", "PEER", CTL_SHOW,

@@ -121,12 +121,20 @@ enum imsg_type {
 	IMSG_KX3_FINISHED, /* struct imsg_kx3_finished */
 	IMSG_KX3_CANCEL, /* struct imsg_kx3_cancel */
 
+	/* control to parent; answered by IMSG_END */
+	IMSG_EXPOSE, /* struct ctl_expose */
+	IMSG_HIDE, /* struct ctl_expose */
+
 	/* parent to netcfg */
 	IMSG_NETCFG_CONF, /* struct imsg_netcfg_conf: begins one */
+	IMSG_NETCFG_ADDRESS, /* struct ctl_expose: of the configuration */
 	IMSG_NETCFG_END, /* empty: do it; answered by IMSG_NETCFG_DONE */
+	IMSG_NETCFG_EXPOSE, /* struct ctl_expose; answered by IMSG_END */
+	IMSG_NETCFG_HIDE, /* struct ctl_expose; answered by IMSG_END */
 
 	/* netcfg to parent */
 	IMSG_NETCFG_DONE, /* struct imsg_netcfg_done */
+	IMSG_NETCFG_ADOPTED, /* struct ctl_expose: was there */
 	IMSG_NETCFG_NO_RA, /* struct imsg_netcfg_link: a device of ours */
 
 	/* sessions of version 3: engine to parent, and its answers */
@@ -212,7 +220,8 @@ struct imsg_neighbour {
 struct imsg_netcfg_conf {
 	uint64_t name; /* of the peer: the bridge's MAC if it can be one */
 	uint32_t mtu;
-	uint8_t pad[4];
+	uint8_t adopt; /* take over the addresses of the bridge */
+	uint8_t pad[3];
 	char bridge[16];
 	char tap[16];
 };

@@ -207,6 +207,7 @@ ATF_TC_BODY(rights, tc)
 	const struct ctl_target target = {"host1"};
 	const struct ctl_log_level level = {LOGLEVEL_DEBUG};
 	const struct ctl_bench bench = {"host1", 5, 100};
+	const struct ctl_expose expose = {.addr = 0x0a200001, .len = 12};
 	const struct {
 		uint32_t type;
 		const void *data;
@@ -226,6 +227,10 @@ ATF_TC_BODY(rights, tc)
 		"permission denied: only root may set the log level"},
 	    {CTL_BENCH, &bench, sizeof(bench), IMSG_BENCH,
 		"permission denied: only root may measure paths"},
+	    {CTL_EXPOSE, &expose, sizeof(expose), IMSG_EXPOSE,
+		"permission denied: only root may expose the host"},
+	    {CTL_HIDE, &expose, sizeof(expose), IMSG_HIDE,
+		"permission denied: only root may hide the host"},
 	};
 	const struct ctl_end end = {0};
 
@@ -432,6 +437,7 @@ ATF_TC_BODY(refused, tc)
 {
 	const struct ctl_show no_part = {0}, bad_part = {CTL_SHOW_ALL + 1};
 	const struct ctl_log_level level = {LOGLEVEL_ERROR + 1};
+	const struct ctl_expose loopback = {.addr = 0x7f000001, .len = 8};
 	const struct ctl_bench long_bench = {"host2", 31, 1};
 	const struct ctl_bench fast_bench = {"host2", 1, 1001};
 	const struct ctl_bench no_bench = {"", 1, 1};
@@ -464,6 +470,10 @@ ATF_TC_BODY(refused, tc)
 		"the time to wait is out of range"},
 	    {CTL_IP_CLAIM, &nothing, sizeof(nothing),
 		"an address with prefix is to be claimed"},
+	    {CTL_EXPOSE, &loopback, sizeof(loopback),
+		"no host can have this address"},
+	    {CTL_HIDE, &loopback, sizeof(loopback),
+		"no host can have this address"},
 	    {CTL_BENCH, &long_bench, sizeof(long_bench),
 		"a measurement takes 1 to 30 seconds"},
 	    {CTL_BENCH, &fast_bench, sizeof(fast_bench),

@@ -146,7 +146,7 @@ ATF_TC_BODY(descriptors_are_few, tc)
 	ATF_CHECK_EQ(1, process_descriptors(engine, "/dev/net/tun"));
 	NET_WAIT(10, process_sockets(control) == 3);
 	NET_WAIT(10, process_sockets(resolver) == 1);
-	NET_WAIT(10, process_sockets(netcfg) == 3);
+	NET_WAIT(10, process_sockets(netcfg) == 5);
 	for (i = 0; i < 4; i++) {
 		pid_t pid = i == 3 ? netcfg : host_process(pair.a, children[i]);
 		size_t known = process_sockets(pid) +

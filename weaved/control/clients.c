@@ -75,6 +75,8 @@ static const char *check_log_level(const void *);
 static const char *check_ip(const void *);
 static const char *check_claim(const void *);
 static const char *check_bench(const void *);
+static const char *check_expose(const void *);
+static const char *check_hide(const void *);
 static const struct request_kind *request_find(uint32_t);
 static struct client *client_by_id(
     struct clients *, enum clients_server, uint32_t);
@@ -121,6 +123,9 @@ static const struct request_kind kinds[] = {
 	"give the addresses away"},
     {CTL_BENCH, false, CLIENTS_ENGINE, IMSG_BENCH, check_bench,
 	"measure paths"},
+    {CTL_EXPOSE, false, CLIENTS_PARENT, IMSG_EXPOSE, check_expose,
+	"expose the host"},
+    {CTL_HIDE, false, CLIENTS_PARENT, IMSG_HIDE, check_hide, "hide the host"},
 };
 
 static const char *
@@ -201,6 +206,25 @@ check_bench(const void *data)
 	if (message.mbits == 0 || message.mbits > CTL_BENCH_MBITS_MAX)
 		return "a measurement sends 1 to 1000 Mbit/s";
 	return NULL;
+}
+
+static const char *
+check_expose(const void *data)
+{
+	struct ctl_expose message;
+
+	memcpy(&message, data, sizeof(message));
+	return ctl_expose_ok(&message) ? NULL
+				       : "no host can have this address";
+}
+
+static const char *
+check_hide(const void *data)
+{
+	struct ctl_expose message;
+
+	memcpy(&message, data, sizeof(message));
+	return message.addr == 0 ? NULL : check_expose(data);
 }
 
 static const struct request_kind *

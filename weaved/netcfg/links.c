@@ -15,6 +15,8 @@
 #include "common/netlink.h"
 #include "weaved/netcfg/links.h"
 
+#define LINK_LOCAL 0xa9fe /* 169.254: by no operator's will */
+
 struct ports {
 	int master;
 	int *index;
@@ -25,6 +27,7 @@ static struct {
 	struct netlink *netlink;
 	struct nl_sock *monitor;
 	struct links_conf conf;
+	int bridge; /* its index */
 	bool set_up;
 	struct ports ports; /* already told */
 } it;
@@ -33,12 +36,18 @@ static bool fail(char *, const char *, ...)
     __attribute__((format(printf, 2, 3)));
 static bool name_is_mac(uint64_t);
 static bool get_link(const char *, struct netlink_link *, char *);
-static bool adopt_bridge(struct netlink_link *, char *);
+static bool adopt_bridge(char *);
 static bool set_mac(const struct netlink_link *, char *);
 static bool set_mtu_and_up(const struct netlink_link *, char *);
-static bool attach_tap(int, char *);
+static bool attach_tap(char *);
 static void tell_port(void *, const struct netlink_link *);
-static void tell_ports(int);
+static void tell_ports(void);
+static struct ctl_expose *find_exposed(const struct ctl_expose *);
+static bool put_address(const struct ctl_expose *, char *);
+static void drop_address(const struct ctl_expose *);
+static void adopt_address(void *, const struct ipnet *);
+static void note_address(void *, const struct ipnet *);
+static bool restore_addresses(char *);
 static bool ports_have(const struct ports *, int);
 
 static bool
@@ -98,29 +107,35 @@ get_link(const char *name, struct netlink_link *link, char *error)
 	return errno == ENODEV || fail(error, "%s: %s", name, strerror(errno));
 }
 
+/* A new one is complete before anything is attached to it. */
 static bool
-adopt_bridge(struct netlink_link *bridge, char *error)
+adopt_bridge(char *error)
 {
 	const char *name = it.conf.bridge;
+	struct netlink_link bridge;
+	bool missing;
 
-	if (!get_link(name, bridge, error))
+	if (!get_link(name, &bridge, error))
 		return false;
-	if (bridge->index == 0) {
+	if ((missing = bridge.index == 0)) {
+		if (it.set_up)
+			log_warn("bridge %s is gone, making a new one", name);
 		if (netlink_make_bridge(it.netlink, name) == -1)
 			return fail(
 			    error, "bridge %s: %s", name, strerror(errno));
-		if (!get_link(name, bridge, error))
+		if (!get_link(name, &bridge, error))
 			return false;
-		if (it.set_up)
-			log_warn("bridge %s is gone, making a new one", name);
 	}
-	if (strcmp(bridge->kind, "bridge") != 0)
+	if (strcmp(bridge.kind, "bridge") != 0)
 		return fail(error,
 		    "bridge %s: there is a device of this name that is no "
 		    "bridge%s%s",
-		    name, bridge->kind[0] != '\0' ? " but of kind " : "",
-		    bridge->kind);
-	return true;
+		    name, bridge.kind[0] != '\0' ? " but of kind " : "",
+		    bridge.kind);
+	it.bridge = bridge.index;
+	tell_ports();
+	return (it.set_up && !missing) ||
+	    (set_mac(&bridge, error) && set_mtu_and_up(&bridge, error));
 }
 
 static bool
@@ -151,7 +166,7 @@ set_mtu_and_up(const struct netlink_link *link, char *error)
 
 /* The parent makes it, again when somebody deleted it. */
 static bool
-attach_tap(int master, char *error)
+attach_tap(char *error)
 {
 	struct netlink_link tap;
 
@@ -159,10 +174,10 @@ attach_tap(int master, char *error)
 		return false;
 	if (tap.index == 0)
 		return it.set_up || fail(error, "no %s", it.conf.tap);
-	if (it.set_up && tap.master == master)
+	if (it.set_up && tap.master == it.bridge)
 		return true;
-	if (tap.master != master &&
-	    netlink_set_port(it.netlink, tap.index, master, NULL) == -1)
+	if (tap.master != it.bridge &&
+	    netlink_set_port(it.netlink, tap.index, it.bridge, NULL) == -1)
 		return fail(error, "%s as a port of %s: %s", tap.name,
 		    it.conf.bridge, strerror(errno));
 	return set_mtu_and_up(&tap, error);
@@ -195,9 +210,9 @@ tell_port(void *arg, const struct netlink_link *link)
 }
 
 static void
-tell_ports(int master)
+tell_ports(void)
 {
-	struct ports now = {.master = master};
+	struct ports now = {.master = it.bridge};
 
 	if (netlink_list_links(it.netlink, tell_port, &now) == -1)
 		log_warn_errno("links");
@@ -205,19 +220,155 @@ tell_ports(int master)
 	it.ports = now;
 }
 
-bool
-links_setup(const struct links_conf *conf, char error[CTL_CAUSE_MAX])
+static bool
+put_address(const struct ctl_expose *address, char *error)
 {
-	struct netlink_link bridge;
+	struct ipnet net = ipnet_from_ipv4(address->addr, address->len);
+	char text[IPNET_STRLEN];
 
+	return netlink_add_address(it.netlink, it.bridge, &net) == 0 ||
+	    fail(error, "address %s of %s: %s", ipnet_format(&net, text),
+		it.conf.bridge, strerror(errno));
+}
+
+static void
+drop_address(const struct ctl_expose *address)
+{
+	struct ipnet net = ipnet_from_ipv4(address->addr, address->len);
+
+	if (netlink_delete_address(it.netlink, it.bridge, &net) == -1 &&
+	    errno != EADDRNOTAVAIL && errno != ENODEV)
+		log_warn_errno("address of %s", it.conf.bridge);
+}
+
+static struct ctl_expose *
+find_exposed(const struct ctl_expose *address)
+{
+	for (size_t i = 0; i < it.conf.nexposed; i++)
+		if (it.conf.exposed[i].addr == address->addr)
+			return &it.conf.exposed[i];
+	return NULL;
+}
+
+const struct ctl_expose *
+links_exposed(size_t *n)
+{
+	*n = it.conf.nexposed;
+	return it.conf.exposed;
+}
+
+/* The same address again may come with another length. */
+bool
+links_expose(const struct ctl_expose *address, char error[CTL_CAUSE_MAX])
+{
+	struct ctl_expose *known = find_exposed(address);
+
+	if (known == NULL && it.conf.nexposed == CTL_EXPOSE_MAX)
+		return fail(error, "at most %d addresses", CTL_EXPOSE_MAX);
+	if (known != NULL && known->len != address->len)
+		drop_address(known);
+	if (!put_address(address, error))
+		return false;
+	if (known == NULL)
+		known = &it.conf.exposed[it.conf.nexposed++];
+	*known = *address;
+	return true;
+}
+
+bool
+links_hide(const struct ctl_expose *address, char error[CTL_CAUSE_MAX])
+{
+	char text[IPV4_STRLEN];
+	struct ctl_expose *known;
+
+	for (size_t i = 0; address->addr == 0 && i < it.conf.nexposed; i++)
+		drop_address(&it.conf.exposed[i]);
+	if (address->addr == 0) {
+		it.conf.nexposed = 0;
+		return true;
+	}
+	if ((known = find_exposed(address)) == NULL)
+		return fail(error, "%s is not exposed",
+		    ipv4_format(address->addr, text));
+	drop_address(known);
+	*known = it.conf.exposed[--it.conf.nexposed];
+	return true;
+}
+
+/* What Weave Net, or a daemon whose state is lost, left on the bridge. */
+static void
+adopt_address(void *arg, const struct ipnet *net)
+{
+	struct ctl_expose address = {0};
+
+	(void)arg;
+	if (net->family != AF_INET)
+		return;
+	address.addr = ipnet_ipv4(net);
+	address.len = net->len;
+	if (!ctl_expose_ok(&address) || address.addr >> 16 == LINK_LOCAL ||
+	    find_exposed(&address) != NULL ||
+	    it.conf.nexposed == CTL_EXPOSE_MAX)
+		return;
+	it.conf.exposed[it.conf.nexposed++] = address;
+	it.conf.adopted(&address);
+}
+
+struct present {
+	bool is[CTL_EXPOSE_MAX];
+};
+
+static void
+note_address(void *arg, const struct ipnet *net)
+{
+	struct present *present = arg;
+
+	for (size_t i = 0; i < it.conf.nexposed; i++)
+		if (net->family == AF_INET &&
+		    net->len == it.conf.exposed[i].len &&
+		    it.conf.exposed[i].addr == ipnet_ipv4(net))
+			present->is[i] = true;
+}
+
+static bool
+restore_addresses(char *error)
+{
+	struct present present = {0};
+
+	if (netlink_list_addresses(it.netlink, NETLINK_NSID_NONE, it.bridge,
+		note_address, &present) == -1)
+		return fail(error, "addresses of %s: %s", it.conf.bridge,
+		    strerror(errno));
+	for (size_t i = 0; i < it.conf.nexposed; i++) {
+		if (present.is[i])
+			continue;
+		if (!put_address(&it.conf.exposed[i], error))
+			return false;
+		if (it.set_up)
+			log_warn("%s had lost an address, it is back",
+			    it.conf.bridge);
+	}
+	return true;
+}
+
+void
+links_configure(const struct links_conf *conf)
+{
 	it.conf = *conf;
 	it.set_up = false;
-	if (!adopt_bridge(&bridge, error) || !set_mac(&bridge, error))
+}
+
+bool
+links_setup(char error[CTL_CAUSE_MAX])
+{
+	if (!adopt_bridge(error) || !attach_tap(error))
 		return false;
-	tell_ports(bridge.index);
-	if (!attach_tap(bridge.index, error) || !set_mtu_and_up(&bridge, error))
+	if (it.conf.adopt)
+		netlink_list_addresses(it.netlink, NETLINK_NSID_NONE, it.bridge,
+		    adopt_address, NULL);
+	if (!restore_addresses(error))
 		return false;
-	tell_ports(bridge.index);
+	tell_ports();
 	it.set_up = true;
 	return true;
 }
@@ -225,14 +376,11 @@ links_setup(const struct links_conf *conf, char error[CTL_CAUSE_MAX])
 void
 links_repair(void)
 {
-	struct netlink_link bridge;
 	char error[CTL_CAUSE_MAX];
 
 	if (!it.set_up)
 		return;
-	if (!adopt_bridge(&bridge, error) || !attach_tap(bridge.index, error)) {
+	if (!adopt_bridge(error) || !attach_tap(error) ||
+	    !restore_addresses(error))
 		log_error("%s", error);
-		return;
-	}
-	tell_ports(bridge.index);
 }

@@ -6,6 +6,7 @@
 #define NETCFG_LINKS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "common/ctl.h"
@@ -15,8 +16,13 @@ struct links_conf {
 	uint32_t mtu;
 	char bridge[16];
 	char tap[16];
+	struct ctl_expose exposed[CTL_EXPOSE_MAX];
+	size_t nexposed;
+	bool adopt; /* expose what addresses the bridge has */
 	/* Called once for each device of ours. */
 	void (*found)(int index);
+	/* Called for each address that is taken over. */
+	void (*adopted)(const struct ctl_expose *address);
 };
 
 /* Opens sockets, which the sandbox forbids later. */
@@ -26,8 +32,15 @@ int links_fd(void);
 /* Reads away what came by links_fd(). */
 void links_drain(void);
 
+/* What is to be: nothing is done yet. */
+void links_configure(const struct links_conf *conf);
 /* False: error says what could not be done. */
-bool links_setup(const struct links_conf *conf, char error[CTL_CAUSE_MAX]);
+bool links_setup(char error[CTL_CAUSE_MAX]);
+/* An address that the bridge gets, or loses; addr 0: all of them. */
+bool links_expose(const struct ctl_expose *address, char error[CTL_CAUSE_MAX]);
+bool links_hide(const struct ctl_expose *address, char error[CTL_CAUSE_MAX]);
+/* What the bridge has or is to have; valid until one of these calls. */
+const struct ctl_expose *links_exposed(size_t *n);
 /* Makes what somebody took away since, and logs that. */
 void links_repair(void);
 

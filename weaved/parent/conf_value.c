@@ -109,7 +109,7 @@ conf_text_check_bridge(const char *text, char cause[CONF_CAUSE_MAX])
 	if (strcmp(text, ".") == 0 || strcmp(text, "..") == 0)
 		return conf_cause(cause, "\"%s\" is no interface name", text);
 	for (const char *s = text; *s != '\0'; s++)
-		if (*s <= 0x20 || *s > 0x7e || strchr("/:%", *s) != NULL)
+		if (!isalnum((unsigned char)*s) && strchr("._-", *s) == NULL)
 			return conf_cause(
 			    cause, "\"%.64s\" is no interface name", text);
 	return true;

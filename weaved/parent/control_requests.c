@@ -10,8 +10,8 @@ static void parent_answer(const struct imsg *, const char *);
 static bool parent_copy_target(const struct imsg *, char *, char *);
 static void parent_save_targets(void);
 
-static void
-parent_answer(const struct imsg *imsg, const char *error)
+void
+parent_answer_id(uint32_t id, const char *error)
 {
 	struct ctl_end end = {0};
 
@@ -19,8 +19,14 @@ parent_answer(const struct imsg *imsg, const char *error)
 		end.status = 1;
 		strlcpy(end.text, error, sizeof(end.text));
 	}
-	spawn_send(parent.procs[PROC_CONTROL], IMSG_END, imsg->hdr.id, -1, &end,
+	spawn_send(parent.procs[PROC_CONTROL], IMSG_END, id, -1, &end,
 	    sizeof(end));
+}
+
+static void
+parent_answer(const struct imsg *imsg, const char *error)
+{
+	parent_answer_id(imsg->hdr.id, error);
 }
 
 static bool

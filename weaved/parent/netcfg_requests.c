@@ -11,6 +11,145 @@
 #include "common/log.h"
 #include "weaved/parent/parent_internal.h"
 
+#define ASKED_MAX 8 /* requests under way */
+
+/* What netcfg was asked for, in this order, by a client of control. */
+struct asked {
+	uint32_t id;
+	bool hide;
+	struct ctl_expose address;
+};
+
+static struct {
+	struct ctl_expose exposed[CTL_EXPOSE_MAX];
+	size_t n;
+	bool adopt; /* this host never exposed anything */
+	struct asked asked[ASKED_MAX];
+	size_t nasked;
+} it;
+
+static void ask(const struct imsg *, bool);
+static void keep(const struct asked *);
+static bool save(void);
+static void forget(uint32_t);
+
+void
+parent_load_exposed(void)
+{
+	it.adopt = state_load_exposed(parent.state, it.exposed, &it.n) == -1;
+}
+
+static bool
+save(void)
+{
+	if (state_save_exposed(parent.state, it.exposed, it.n) == 0)
+		return true;
+	log_warn_errno("cannot keep the addresses of the host");
+	return false;
+}
+
+static void
+ask(const struct imsg *imsg, bool hide)
+{
+	struct spawn *netcfg = parent.procs[PROC_NETCFG];
+	struct asked *asked = &it.asked[it.nasked];
+
+	if (!parent.host_ready || spawn_pipe(netcfg) == NULL ||
+	    it.nasked == ASKED_MAX) {
+		parent_answer_id(
+		    imsg->hdr.id, "netcfg is busy or starting, try again");
+		return;
+	}
+	asked->id = imsg->hdr.id;
+	asked->hide = hide;
+	memcpy(&asked->address, imsg->data, sizeof(asked->address));
+	it.nasked++;
+	spawn_send(netcfg, hide ? IMSG_NETCFG_HIDE : IMSG_NETCFG_EXPOSE,
+	    asked->id, -1, &asked->address, sizeof(asked->address));
+}
+
+void
+parent_handle_expose(void *arg, struct imsg *imsg)
+{
+	struct ctl_expose address;
+
+	memcpy(&address, imsg->data, sizeof(address));
+	if (ctl_expose_ok(&address))
+		ask(imsg, false);
+	else
+		spawn_distrust(arg);
+}
+
+void
+parent_handle_hide(void *arg, struct imsg *imsg)
+{
+	(void)arg;
+	ask(imsg, true);
+}
+
+/* Address 0: all of them. */
+static void
+forget(uint32_t addr)
+{
+	for (size_t i = it.n; i-- > 0;)
+		if (addr == 0 || it.exposed[i].addr == addr)
+			it.exposed[i] = it.exposed[--it.n];
+}
+
+static void
+keep(const struct asked *asked)
+{
+	forget(asked->address.addr);
+	if (!asked->hide && it.n < CTL_EXPOSE_MAX)
+		it.exposed[it.n++] = asked->address;
+}
+
+void
+parent_handle_netcfg_end(void *arg, struct imsg *imsg)
+{
+	struct asked asked;
+	struct ctl_end end;
+
+	memcpy(&end, imsg->data, sizeof(end));
+	end.text[sizeof(end.text) - 1] = '\0';
+	if (it.nasked == 0 || it.asked[0].id != imsg->hdr.id) {
+		spawn_distrust(arg);
+		return;
+	}
+	asked = it.asked[0];
+	memmove(it.asked, it.asked + 1, --it.nasked * sizeof(it.asked[0]));
+	if (end.status == 0)
+		keep(&asked);
+	if (end.status == 0 && !save())
+		strlcpy(end.text, "done, but it can not be kept on disk",
+		    sizeof(end.text));
+	parent_answer_id(asked.id, end.text);
+}
+
+void
+parent_netcfg_gone(void)
+{
+	for (size_t i = 0; i < it.nasked; i++)
+		parent_answer_id(it.asked[i].id, "netcfg ended, try again");
+	it.nasked = 0;
+}
+
+void
+parent_handle_netcfg_adopted(void *arg, struct imsg *imsg)
+{
+	struct asked adopted = {0};
+	char text[IPV4_STRLEN];
+
+	memcpy(&adopted.address, imsg->data, sizeof(adopted.address));
+	if (!it.adopt || !ctl_expose_ok(&adopted.address)) {
+		spawn_distrust(arg);
+		return;
+	}
+	keep(&adopted);
+	log_info("address %s of bridge %s is taken over as exposed",
+	    ipv4_format(adopted.address.addr, text), parent.conf->bridge);
+}
+
 void
 parent_send_netcfg(void)
 {
@@ -19,9 +158,13 @@ parent_send_netcfg(void)
 
 	message.name = parent.name;
 	message.mtu = parent.conf->mtu;
+	message.adopt = it.adopt;
 	strlcpy(message.bridge, parent.conf->bridge, sizeof(message.bridge));
 	strlcpy(message.tap, parent.fds.tap_name, sizeof(message.tap));
 	spawn_send(netcfg, IMSG_NETCFG_CONF, 0, -1, &message, sizeof(message));
+	for (size_t i = 0; i < it.n; i++)
+		spawn_send(netcfg, IMSG_NETCFG_ADDRESS, 0, -1, &it.exposed[i],
+		    sizeof(it.exposed[i]));
 	spawn_send(netcfg, IMSG_NETCFG_END, 0, -1, NULL, 0);
 }
 
@@ -33,9 +176,11 @@ parent_handle_netcfg_done(void *arg, struct imsg *imsg)
 	(void)arg;
 	memcpy(&message, imsg->data, sizeof(message));
 	message.error[sizeof(message.error) - 1] = '\0';
-	if (message.error[0] == '\0')
+	if (message.error[0] == '\0') {
+		if (it.adopt && save())
+			it.adopt = false;
 		parent_host_ready();
-	else {
+	} else {
 		log_error("%s", message.error);
 		parent_host_failed();
 	}

@@ -59,6 +59,8 @@ static const struct dispatch_entry control_table[] = {
     DISPATCH(IMSG_CONNECT, struct ctl_target, parent_handle_connect),
     DISPATCH(IMSG_FORGET, struct ctl_target, parent_handle_forget),
     DISPATCH_EMPTY(IMSG_RELOAD, parent_handle_reload),
+    DISPATCH(IMSG_EXPOSE, struct ctl_expose, parent_handle_expose),
+    DISPATCH(IMSG_HIDE, struct ctl_expose, parent_handle_hide),
     DISPATCH(IMSG_SET_LOG_LEVEL, struct ctl_log_level, parent_handle_log_level),
 };
 
@@ -69,6 +71,9 @@ static const struct dispatch_entry resolver_table[] = {
 
 static const struct dispatch_entry netcfg_table[] = {
     SPAWN_DISPATCH,
+    DISPATCH(IMSG_END, struct ctl_end, parent_handle_netcfg_end),
+    DISPATCH(IMSG_NETCFG_ADOPTED, struct ctl_expose,
+	parent_handle_netcfg_adopted),
     DISPATCH(
 	IMSG_NETCFG_DONE, struct imsg_netcfg_done, parent_handle_netcfg_done),
     DISPATCH(
@@ -408,6 +413,8 @@ parent_gone(struct spawn *spawn)
 	}
 	if (spawn == parent.procs[PROC_RESOLVER])
 		parent_resolver_gone();
+	if (spawn == parent.procs[PROC_NETCFG])
+		parent_netcfg_gone();
 	parent_send_processes();
 	/* Without what sandbox asks for there is no daemon (DESIGN 1). */
 	if (spawn_hopeless(spawn) && !parent.stopping) {
@@ -570,6 +577,7 @@ parent_setup(char *error)
 	    descriptors_open_control(
 		&parent.fds, parent.conf, parent.spawn_conf.gid, error) == -1)
 		return false;
+	parent_load_exposed();
 	nkept = state_load_targets(parent.state, &kept);
 	for (size_t i = 0; i < nkept; i++) {
 		struct target *target = targets_add(&parent.targets, kept[i]);

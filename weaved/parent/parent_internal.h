@@ -72,6 +72,8 @@ void parent_handle_ipam_save_end(void *arg, struct imsg *imsg);
 void parent_handle_ipam_damaged(void *arg, struct imsg *imsg);
 
 /* control_requests.c */
+/* Ends the request of this id; error "": done. */
+void parent_answer_id(uint32_t id, const char *error);
 void parent_handle_connect(void *arg, struct imsg *imsg);
 void parent_handle_forget(void *arg, struct imsg *imsg);
 void parent_handle_log_level(void *arg, struct imsg *imsg);
@@ -80,6 +82,13 @@ void parent_handle_reload(void *arg, struct imsg *imsg);
 
 /* netcfg_requests.c */
 void parent_send_netcfg(void);
+/* Those who wait for an answer hear that none will come. */
+void parent_netcfg_gone(void);
+void parent_load_exposed(void);
+void parent_handle_expose(void *arg, struct imsg *imsg);
+void parent_handle_hide(void *arg, struct imsg *imsg);
+void parent_handle_netcfg_end(void *arg, struct imsg *imsg);
+void parent_handle_netcfg_adopted(void *arg, struct imsg *imsg);
 void parent_handle_netcfg_done(void *arg, struct imsg *imsg);
 void parent_handle_netcfg_no_ra(void *arg, struct imsg *imsg);
 

@@ -1,4 +1,5 @@
 #include <sys/file.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include <errno.h>
@@ -10,13 +11,17 @@
 
 #include "common/addr.h"
 #include "common/ctl.h"
+#include "common/ipnet.h"
 #include "weaved/parent/state.h"
 
 #define STATE_NAME "name"
 #define STATE_TARGETS "targets"
+#define STATE_EXPOSED "exposed"
 #define STATE_LOCK "lock"
 #define STATE_IPAM "ipam"
 #define STATE_IPAM_ASIDE "ipam.damaged"
+
+#define STATE_NO_MASQUERADE "no-masquerade"
 
 struct state {
 	int dir;
@@ -26,6 +31,7 @@ struct state {
 static int state_make_directory(const char *);
 static bool state_is_private(int);
 static FILE *state_read(const struct state *, const char *);
+static bool state_parse_exposed(char *, struct ctl_expose *);
 static int state_replace(
     const struct state *, const char *, const char *, size_t);
 
@@ -202,6 +208,60 @@ state_save_targets(
 	result = state_replace(state, STATE_TARGETS, bytes, len);
 	free(bytes);
 	return result;
+}
+
+/* "10.32.0.1/12" or "10.32.0.1/12 no-masquerade". */
+static bool
+state_parse_exposed(char *line, struct ctl_expose *exposed)
+{
+	struct ipnet net;
+	char *word;
+
+	memset(exposed, 0, sizeof(*exposed));
+	line[strcspn(line, "\n")] = '\0';
+	if ((word = strchr(line, ' ')) != NULL)
+		*word++ = '\0';
+	if (!ipnet_parse(line, &net) || net.family != AF_INET)
+		return false;
+	exposed->addr = ipnet_ipv4(&net);
+	exposed->len = net.len;
+	exposed->no_masquerade =
+	    word != NULL && strcmp(word, STATE_NO_MASQUERADE) == 0;
+	return ctl_expose_ok(exposed);
+}
+
+int
+state_load_exposed(const struct state *state,
+    struct ctl_expose exposed[CTL_EXPOSE_MAX], size_t *n)
+{
+	FILE *file = state_read(state, STATE_EXPOSED);
+	char line[CTL_TEXT_MAX];
+
+	*n = 0;
+	if (file == NULL)
+		return -1;
+	while (*n < CTL_EXPOSE_MAX && fgets(line, sizeof(line), file) != NULL)
+		if (state_parse_exposed(line, &exposed[*n]))
+			++*n;
+	fclose(file);
+	return 0;
+}
+
+int
+state_save_exposed(
+    const struct state *state, const struct ctl_expose *exposed, size_t n)
+{
+	char text[CTL_EXPOSE_MAX * CTL_TEXT_MAX] = "", net[IPNET_STRLEN];
+	struct ipnet address;
+
+	for (size_t i = 0; i < n; i++) {
+		address = ipnet_from_ipv4(exposed[i].addr, exposed[i].len);
+		strlcat(text, ipnet_format(&address, net), sizeof(text));
+		if (exposed[i].no_masquerade)
+			strlcat(text, " " STATE_NO_MASQUERADE, sizeof(text));
+		strlcat(text, "\n", sizeof(text));
+	}
+	return state_replace(state, STATE_EXPOSED, text, strlen(text));
 }
 
 uint8_t *

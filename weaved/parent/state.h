@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/ctl.h"
 #include "weaved/parent/conf.h"
 
 struct state;
@@ -29,6 +30,15 @@ size_t state_load_targets(const struct state *state, char ***targets);
 /* 0, or -1 with errno. */
 int state_save_targets(
     const struct state *state, const char *const *targets, size_t n);
+
+/*
+ * Addresses of the host, at most CTL_EXPOSE_MAX; n: how many. -1 without a
+ * file: never was any.
+ */
+int state_load_exposed(const struct state *state,
+    struct ctl_expose exposed[CTL_EXPOSE_MAX], size_t *n);
+int state_save_exposed(
+    const struct state *state, const struct ctl_expose *exposed, size_t n);
 
 /*
  * What IPAM keeps, whose bytes are not looked into. To be freed; NULL with

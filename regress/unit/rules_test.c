@@ -1,0 +1,140 @@
+/*
+ * The rule set as text, whole: each line is there for a reason, and nothing
+ * but a checked name and numbers gets into it.
+ */
+#include <atf-c.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "weaved/netcfg/rules.h"
+
+#define BEGIN                                                          \
+	"add table inet weaved-weave\n"                                \
+	"delete table inet weaved-weave\n"                             \
+	"table inet weaved-weave {\n"                                  \
+	"\tchain input {\n"                                            \
+	"\t\ttype filter hook input priority filter; policy accept;\n" \
+	"\t\tiifname \"weave\" icmpv6 type nd-router-advert drop\n"    \
+	"\t}\n"
+#define NAT                       \
+	"\tchain postrouting {\n" \
+	"\t\ttype nat hook postrouting priority srcnat; policy accept;\n"
+#define MASQUERADE(net)                                                      \
+	"\t\tip saddr " net " ip daddr 224.0.0.0/4 return\n"                 \
+	"\t\tip saddr != " net " ip daddr " net " masquerade fully-random\n" \
+	"\t\tip saddr " net " ip daddr != " net " masquerade fully-random\n"
+
+static const struct ctl_expose exposed[] = {
+    {.addr = 0x0a200901, .len = 12},
+    {.addr = 0x0a300101, .len = 24, .no_masquerade = 1},
+    {.addr = 0x0a310101, .len = 32},
+};
+
+static void
+check(const struct rules *rules, const char *want)
+{
+	char *text = rules_format(rules);
+
+	ATF_REQUIRE(text != NULL);
+	ATF_CHECK_STREQ(want, text);
+	free(text);
+}
+
+ATF_TC_WITHOUT_HEAD(nothing_exposed);
+ATF_TC_BODY(nothing_exposed, tc)
+{
+	struct rules rules = {.bridge = "weave", .no_masq_local = true};
+
+	check(&rules, BEGIN "}\n");
+	/* Nor is there anything to translate here. */
+	rules.exposed = &exposed[1];
+	rules.nexposed = 1;
+	check(&rules, BEGIN "}\n");
+}
+
+ATF_TC_WITHOUT_HEAD(masquerade);
+ATF_TC_BODY(masquerade, tc)
+{
+	const struct rules rules = {
+	    .bridge = "weave", .exposed = exposed, .nexposed = 3};
+
+	check(&rules,
+	    BEGIN NAT MASQUERADE("10.32.0.0/12")
+		MASQUERADE("10.49.1.1/32") "\t}\n}\n");
+}
+
+ATF_TC_WITHOUT_HEAD(no_masq_local);
+ATF_TC_BODY(no_masq_local, tc)
+{
+	static const struct subnet local[] = {
+	    {0x0a200000, 13}, {0x0a280000, 29}};
+	struct rules rules = {.bridge = "weave",
+	    .exposed = exposed,
+	    .nexposed = 1,
+	    .no_masq_local = true};
+
+	check(&rules,
+	    BEGIN "\tset local {\n\t\ttype ipv4_addr\n\t\tflags interval\n"
+		  "\t\tauto-merge\n\t}\n" NAT
+		  "\t\tip daddr @local return\n" MASQUERADE(
+		      "10.32.0.0/12") "\t}\n}\n");
+	rules.local = local;
+	rules.nlocal = 2;
+	check(&rules,
+	    BEGIN "\tset local {\n\t\ttype ipv4_addr\n\t\tflags interval\n"
+		  "\t\tauto-merge\n"
+		  "\t\telements = { 10.32.0.0/13, 10.40.0.0/29 }\n\t}\n" NAT
+		  "\t\tip daddr @local return\n" MASQUERADE(
+		      "10.32.0.0/12") "\t}\n}\n");
+}
+
+ATF_TC_WITHOUT_HEAD(names);
+ATF_TC_BODY(names, tc)
+{
+	static const char *const bad[] = {"", "a b", "a\"b", "weave*", "a;b",
+	    "a\\b", "a\nb", "a{", "a#b", "\xc3\xa4", "a/b", "a@b"};
+	static const char *const good[] = {
+	    "weave", "w", "0", "-", "br-1.2_x", "WEAVE"};
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		ATF_CHECK_MSG(!rules_name_ok(bad[i]), "%s", bad[i]);
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+		ATF_CHECK_MSG(rules_name_ok(good[i]), "%s", good[i]);
+}
+
+/* What the daemon takes from clients, and netcfg from the daemon. */
+ATF_TC_WITHOUT_HEAD(addresses);
+ATF_TC_BODY(addresses, tc)
+{
+	static const struct {
+		struct ctl_expose address;
+		bool ok;
+	} cases[] = {
+	    {{.addr = 0x0a200001, .len = 12}, true},
+	    {{.addr = 0x0a200001, .len = 1}, true},
+	    {{.addr = 0x0a200001, .len = 32, .no_masquerade = 1}, true},
+	    {{.addr = 0x01000000, .len = 8}, true},
+	    {{.addr = 0xdfffffff, .len = 8}, true},
+	    {{.addr = 0x0a200001, .len = 0}, false},
+	    {{.addr = 0x0a200001, .len = 33}, false},
+	    {{.addr = 0x0a200001, .len = 12, .no_masquerade = 2}, false},
+	    {{.addr = 0x00ffffff, .len = 8}, false},
+	    {{.addr = 0x7f000001, .len = 8}, false},
+	    {{.addr = 0xe0000001, .len = 8}, false},
+	    {{.addr = 0xffffffff, .len = 8}, false},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		ATF_CHECK_EQ_MSG(cases[i].ok, ctl_expose_ok(&cases[i].address),
+		    "case %zu", i);
+}
+
+ATF_TP_ADD_TCS(tp)
+{
+	ATF_TP_ADD_TC(tp, nothing_exposed);
+	ATF_TP_ADD_TC(tp, masquerade);
+	ATF_TP_ADD_TC(tp, no_masq_local);
+	ATF_TP_ADD_TC(tp, names);
+	ATF_TP_ADD_TC(tp, addresses);
+	return atf_no_error();
+}

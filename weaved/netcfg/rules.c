@@ -1,0 +1,127 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "weaved/netcfg/rules.h"
+
+static void write_input(FILE *, const struct rules *);
+static void write_local(FILE *, const struct rules *);
+static void write_postrouting(FILE *, const struct rules *);
+static bool masquerades(const struct rules *);
+
+bool
+rules_name_ok(const char *bridge)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyz"
+				      "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				      "0123456789._-";
+
+	return bridge[0] != '\0' && bridge[strspn(bridge, letters)] == '\0';
+}
+
+const char *
+rules_table(const char *bridge, char buf[RULES_TABLE_MAX])
+{
+	snprintf(buf, RULES_TABLE_MAX, "weaved-%s", bridge);
+	return buf;
+}
+
+/*
+ * Where accept_ra can not be written, and before it is. A router is not to be
+ * found in the overlay.
+ */
+static void
+write_input(FILE *out, const struct rules *rules)
+{
+	fprintf(out,
+	    "\tchain input {\n"
+	    "\t\ttype filter hook input priority filter; policy accept;\n"
+	    "\t\tiifname \"%s\" icmpv6 type nd-router-advert drop\n"
+	    "\t}\n",
+	    rules->bridge);
+}
+
+static bool
+masquerades(const struct rules *rules)
+{
+	for (size_t i = 0; i < rules->nexposed; i++)
+		if (!rules->exposed[i].no_masquerade)
+			return true;
+	return false;
+}
+
+static void
+write_local(FILE *out, const struct rules *rules)
+{
+	char text[SUBNET_STRLEN];
+
+	fputs("\tset local {\n"
+	      "\t\ttype ipv4_addr\n"
+	      "\t\tflags interval\n"
+	      "\t\tauto-merge\n",
+	    out);
+	for (size_t i = 0; i < rules->nlocal; i++)
+		fprintf(out, "%s%s", i == 0 ? "\t\telements = { " : ", ",
+		    subnet_format(rules->local[i], text));
+	fprintf(out, "%s\t}\n", rules->nlocal > 0 ? " }\n" : "");
+}
+
+/*
+ * As Weave's chain: between the subnet and what is not it, both ways, but for
+ * multicast. Random ports, as two of the same may meet on many CPUs.
+ */
+static void
+write_postrouting(FILE *out, const struct rules *rules)
+{
+	char net[SUBNET_STRLEN];
+
+	fputs("\tchain postrouting {\n"
+	      "\t\ttype nat hook postrouting priority srcnat; policy accept;\n",
+	    out);
+	if (rules->no_masq_local)
+		fputs("\t\tip daddr @local return\n", out);
+	for (size_t i = 0; i < rules->nexposed; i++) {
+		const struct ctl_expose *exposed = &rules->exposed[i];
+		struct subnet subnet = {
+		    exposed->addr & (UINT32_MAX << (32 - exposed->len)),
+		    exposed->len};
+
+		if (exposed->no_masquerade)
+			continue;
+		subnet_format(subnet, net);
+		fprintf(out,
+		    "\t\tip saddr %s ip daddr 224.0.0.0/4 return\n"
+		    "\t\tip saddr != %s ip daddr %s masquerade fully-random\n"
+		    "\t\tip saddr %s ip daddr != %s masquerade fully-random\n",
+		    net, net, net, net, net);
+	}
+	fputs("\t}\n", out);
+}
+
+char *
+rules_format(const struct rules *rules)
+{
+	char table[RULES_TABLE_MAX], *text = NULL;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+
+	if (out == NULL)
+		return NULL;
+	rules_table(rules->bridge, table);
+	fprintf(out,
+	    "add table inet %s\n"
+	    "delete table inet %s\n"
+	    "table inet %s {\n",
+	    table, table, table);
+	write_input(out, rules);
+	if (masquerades(rules)) {
+		if (rules->no_masq_local)
+			write_local(out, rules);
+		write_postrouting(out, rules);
+	}
+	fputs("}\n", out);
+	if (fclose(out) == 0)
+		return text;
+	free(text);
+	return NULL;
+}

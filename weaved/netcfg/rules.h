@@ -1,0 +1,32 @@
+/* The rule set of one bridge as text for nft(8): a table of its own. */
+#ifndef NETCFG_RULES_H
+#define NETCFG_RULES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "common/addr.h"
+#include "common/ctl.h"
+
+#define RULES_TABLE_MAX 32
+
+struct rules {
+	char bridge[16];
+	const struct ctl_expose *exposed;
+	size_t nexposed;
+	bool no_masq_local;
+	const struct subnet *local; /* of no_masq_local: pods of this host */
+	size_t nlocal;
+};
+
+/* Letters, digits, dot, underscore and dash: no other name gets into rules. */
+bool rules_name_ok(const char *bridge);
+/* "weaved-weave"; returns buf. */
+const char *rules_table(const char *bridge, char buf[RULES_TABLE_MAX]);
+/*
+ * One transaction that puts the whole table in place of what there is of it.
+ * To be freed; NULL without memory.
+ */
+char *rules_format(const struct rules *rules);
+
+#endif
