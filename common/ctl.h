@@ -147,7 +147,7 @@ struct ctl_process {
 	uint32_t pid;
 	uint32_t uid;
 	uint32_t restarts;
-	uint32_t pad;
+	uint32_t resident; /* KiB, 0: not known */
 	char sandbox[CTL_TEXT_MAX]; /* "uid 64783, empty root, ..." */
 };
 

@@ -30,6 +30,7 @@ static const char *const names[PROC_MAX] = {
     [PROC_CONTROL] = "control",
     [PROC_RESOLVER] = "resolver",
     [PROC_NETCFG] = "netcfg",
+    [PROC_HTTP] = "http",
 };
 
 const char *

@@ -8,6 +8,7 @@
 #include "weaved/child.h"
 #include "weaved/control/control.h"
 #include "weaved/engine/engine.h"
+#include "weaved/http/http.h"
 #include "weaved/netcfg/netcfg.h"
 #include "weaved/parent/parent.h"
 #include "weaved/resolver/resolver.h"
@@ -51,6 +52,8 @@ become_child(const char *name)
 		resolver_main();
 	else if (strcmp(name, proc_name(PROC_NETCFG)) == 0)
 		netcfg_main();
+	else if (strcmp(name, proc_name(PROC_HTTP)) == 0)
+		http_main();
 	fprintf(stderr, "weaved: no process %s\n", name);
 	return 2;
 }

@@ -1,3 +1,4 @@
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -64,6 +65,13 @@ static const char *const netcfg_calls[] = {CALLS_COMMON,
     CALLS_SANITIZE "sendto", "recvfrom", "select", "pselect6", "getsockopt",
     "setsockopt", NULL};
 
+/* Nothing of the network but what it is handed; libevent asks FIONREAD. */
+static const char *const http_calls[] = {CALLS_COMMON,
+    CALLS_SANITIZE "accept4", /* clients */
+    "ioctl FIONREAD", "shutdown", /* of those that are done or too slow */
+    "sysinfo", /* qsort(3) */
+    NULL};
+
 struct sandbox_profile {
 	const char *const *calls;
 	bool empty_root;
@@ -85,6 +93,7 @@ static const struct sandbox_profile profiles[PROC_MAX] = {
     [PROC_RESOLVER] = {resolver_calls, false, resolver_paths, 0, NO_CAPS},
     [PROC_NETCFG] = {netcfg_calls, true, no_paths, UINT64_C(1) << CAP_NET_ADMIN,
 	"only CAP_NET_ADMIN"},
+    [PROC_HTTP] = {http_calls, true, no_paths, 0, NO_CAPS},
 };
 
 /* DESIGN section 1; what is not here is not even in the bounding set. */
@@ -241,6 +250,9 @@ sandbox_add_call(scmp_filter_ctx ctx, const char *name)
 {
 	int call = seccomp_syscall_resolve_name(name);
 
+	if (strcmp(name, "ioctl FIONREAD") == 0)
+		return seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
+		    SCMP_A1(SCMP_CMP_EQ, FIONREAD));
 	if (call == __NR_SCMP_ERROR)
 		return -ENOSYS;
 #ifndef WEAVED_SANITIZE

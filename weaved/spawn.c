@@ -119,6 +119,9 @@ spawn_start(struct spawn *spawn)
 	int pair[2];
 	pid_t pid;
 
+	spawn->stopped = false;
+	if (spawn->pid > 0)
+		return 0; /* its death, which must be near, starts another */
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == -1)
 		return -1;
 	if ((pid = fork()) == 0)

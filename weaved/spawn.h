@@ -40,7 +40,10 @@ struct spawn_conf {
 /* Never freed: a process of the suite is as long-lived as the parent. */
 struct spawn *spawn_new(struct event_base *base, enum proc_id proc,
     const struct spawn_conf *conf, const struct spawn_ops *ops);
-/* Starts it now; later deaths are followed by restarts. 0 or -1 with errno. */
+/*
+ * Starts it now, also after spawn_stop(); later deaths are followed by
+ * restarts. 0 or -1 with errno.
+ */
 int spawn_start(struct spawn *spawn);
 /* A process ended (waitpid). True if it was this child. */
 bool spawn_reap(struct spawn *spawn, pid_t pid, int status);

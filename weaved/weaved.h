@@ -27,6 +27,7 @@ enum proc_id {
 	PROC_CONTROL,
 	PROC_RESOLVER,
 	PROC_NETCFG,
+	PROC_HTTP,
 	PROC_MAX
 };
 
@@ -150,6 +151,10 @@ enum imsg_type {
 	/* either way: to or from the parent of that peer */
 	IMSG_PARENT_MESSAGE, /* struct imsg_parent_message */
 
+	/* parent to http; on the pipe to control it speaks ctl.h */
+	IMSG_HTTP_LISTEN, /* struct imsg_http, fd: listening socket */
+	IMSG_HTTP_CLOSE, /* struct imsg_http: no longer */
+
 	IMSG_TYPE_MAX
 };
 
@@ -172,6 +177,16 @@ struct imsg_pipe {
 
 struct imsg_log_level {
 	uint32_t level;
+};
+
+enum http_endpoint {
+	HTTP_METRICS, /* metrics and probes alone */
+	HTTP_STATUS, /* all that can be shown */
+	HTTP_ENDPOINTS
+};
+
+struct imsg_http {
+	uint32_t endpoint; /* enum http_endpoint */
 };
 
 struct imsg_conf {

@@ -33,7 +33,8 @@ struct world {
 	struct {
 		bool read;
 		bool write;
-	} slots[CLIENTS_MAX];
+	} slots[CLIENTS_SLOTS];
+	unsigned distrusted; /* how often http was */
 };
 
 struct peer {
@@ -47,7 +48,10 @@ static bool world_ask(
     void *, enum clients_server, uint32_t, uint32_t, const void *, size_t);
 static void world_run(struct world *);
 static unsigned world_watched(const struct world *);
+static void world_distrust(void *);
 static struct peer peer_new(struct world *, uid_t);
+static struct peer peer_hello(struct world *, struct peer);
+static struct peer http_ready(struct world *);
 static struct peer peer_ready(struct world *, uid_t);
 static void peer_send(struct peer *, uint32_t, uint32_t, const void *, size_t);
 static bool peer_get(struct peer *);
@@ -56,7 +60,8 @@ static void peer_expect_end(
     struct world *, struct peer *, uint32_t, const char *);
 static void row_send(struct world *, uint32_t);
 
-static const struct clients_ops ops = {world_watch, world_ask};
+static const struct clients_ops ops = {
+    .watch = world_watch, .distrust_http = world_distrust, .ask = world_ask};
 static const struct ctl_show show = {.parts = CTL_SHOW_ALL};
 
 static void
@@ -74,9 +79,17 @@ world_watch(void *arg, unsigned slot, int fd, bool read, bool write)
 {
 	struct world *world = arg;
 
-	ATF_REQUIRE(slot < CLIENTS_MAX && fcntl(fd, F_GETFD) != -1);
+	ATF_REQUIRE(slot < CLIENTS_SLOTS && fcntl(fd, F_GETFD) != -1);
 	world->slots[slot].read = read;
 	world->slots[slot].write = write;
+}
+
+static void
+world_distrust(void *arg)
+{
+	struct world *world = arg;
+
+	world->distrusted++;
 }
 
 static bool
@@ -100,7 +113,7 @@ world_ask(void *arg, enum clients_server server, uint32_t type, uint32_t id,
 static void
 world_run(struct world *world)
 {
-	for (unsigned i = 0; i < CLIENTS_MAX; i++) {
+	for (unsigned i = 0; i < CLIENTS_SLOTS; i++) {
 		if (world->slots[i].read)
 			clients_readable(world->clients, i, world->now);
 		if (world->slots[i].write)
@@ -113,7 +126,7 @@ world_watched(const struct world *world)
 {
 	unsigned n = 0;
 
-	for (unsigned i = 0; i < CLIENTS_MAX; i++)
+	for (unsigned i = 0; i < CLIENTS_SLOTS; i++)
 		n += world->slots[i].read || world->slots[i].write;
 	return n;
 }
@@ -133,10 +146,9 @@ peer_new(struct world *world, uid_t uid)
 }
 
 static struct peer
-peer_ready(struct world *world, uid_t uid)
+peer_hello(struct world *world, struct peer peer)
 {
 	const struct ctl_hello hello = {.version = CTL_VERSION};
-	struct peer peer = peer_new(world, uid);
 
 	peer_send(&peer, CTL_HELLO, 7, &hello, sizeof(hello));
 	world_run(world);
@@ -144,6 +156,27 @@ peer_ready(struct world *world, uid_t uid)
 	ATF_REQUIRE_EQ(CTL_HELLO, peer.imsg.hdr.type);
 	ATF_REQUIRE_EQ(7, peer.imsg.hdr.id);
 	return peer;
+}
+
+static struct peer
+peer_ready(struct world *world, uid_t uid)
+{
+	return peer_hello(world, peer_new(world, uid));
+}
+
+/* The http process, by its pipe. */
+static struct peer
+http_ready(struct world *world)
+{
+	struct peer peer = {0};
+	int fds[2];
+
+	ATF_REQUIRE(
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) == 0);
+	clients_set_http(world->clients, fds[0], world->now);
+	peer.buf = imsgbuf_new(fds[1]);
+	ATF_REQUIRE(peer.buf != NULL);
+	return peer_hello(world, peer);
 }
 
 static void
@@ -659,6 +692,60 @@ ATF_TC_BODY(many, tc)
 	clients_free(world.clients);
 }
 
+/* Whatever it asks but to be shown: it is no longer to be trusted. */
+ATF_TC_WITHOUT_HEAD(http);
+ATF_TC_BODY(http, tc)
+{
+	const struct ctl_target target = {"host1"};
+
+	for (uint32_t type = 0; type < CTL_TYPE_MAX; type++) {
+		struct world world;
+		struct peer peer;
+
+		world_open(&world);
+		peer = http_ready(&world);
+		if (type == CTL_SHOW)
+			peer_send(&peer, type, 1, &show, sizeof(show));
+		else if (type == CTL_RELOAD || type == CTL_RESET)
+			peer_send(&peer, type, 1, NULL, 0);
+		else
+			peer_send(&peer, type, 1, &target, sizeof(target));
+		world_run(&world);
+		ATF_CHECK_EQ(type == CTL_SHOW ? 0 : 1, world.distrusted);
+		ATF_CHECK_EQ(type == CTL_SHOW ? 1 : 0, world.nasked);
+		ATF_CHECK_EQ(type == CTL_SHOW, !peer_closed(&peer));
+		clients_free(world.clients);
+		imsgbuf_free(peer.buf);
+	}
+}
+
+/* There is room for it however many others came, and a new one replaces it. */
+ATF_TC_WITHOUT_HEAD(http_place);
+ATF_TC_BODY(http_place, tc)
+{
+	struct peer others[CLIENTS_MAX], first, second;
+	struct world world;
+
+	world_open(&world);
+	for (size_t i = 0; i < CLIENTS_MAX; i++)
+		others[i] = peer_ready(&world, 0);
+	ATF_CHECK(clients_full(world.clients));
+	first = http_ready(&world);
+	second = http_ready(&world);
+	ATF_CHECK(peer_closed(&first));
+	ATF_CHECK_EQ(0, world.distrusted);
+	peer_send(&second, CTL_SHOW, 7, &show, sizeof(show));
+	world_run(&world);
+	ATF_REQUIRE_EQ(1, world.nasked);
+	row_send(&world, world.asked[0].id);
+	world_run(&world);
+	ATF_REQUIRE(peer_get(&second));
+	ATF_CHECK_EQ(7, second.imsg.hdr.id);
+	clients_free(world.clients);
+	for (size_t i = 0; i < CLIENTS_MAX; i++)
+		imsgbuf_free(others[i].buf);
+}
+
 ATF_TC_WITHOUT_HEAD(servers);
 ATF_TC_BODY(servers, tc)
 {
@@ -709,5 +796,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, stalled);
 	ATF_TP_ADD_TC(tp, many);
 	ATF_TP_ADD_TC(tp, servers);
+	ATF_TP_ADD_TC(tp, http);
+	ATF_TP_ADD_TC(tp, http_place);
 	return atf_no_error();
 }

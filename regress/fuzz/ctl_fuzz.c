@@ -59,7 +59,7 @@ static void send_message(
     const struct world *, unsigned, uint32_t, const void *, size_t);
 static uint8_t take_byte(struct input *);
 
-static const struct clients_ops ops = {world_watch, world_ask};
+static const struct clients_ops ops = {.watch = world_watch, .ask = world_ask};
 
 static void
 world_watch(void *arg, unsigned slot, int fd, bool read, bool write)

@@ -38,6 +38,7 @@ struct answer {
 
 struct client {
 	enum client_state state;
+	bool http;
 	uid_t uid;
 	struct imsgbuf *buf;
 	uint64_t deadline; /* UINT64_MAX: none */
@@ -57,7 +58,7 @@ struct clients {
 	uint32_t last_id;
 	size_t others_bytes; /* of out_bytes, uid not 0 */
 	struct log_limit limit;
-	struct client slots[CLIENTS_MAX];
+	struct client slots[CLIENTS_SLOTS]; /* the last one is http's */
 };
 
 struct request_kind {
@@ -81,6 +82,7 @@ static const struct request_kind *request_find(uint32_t);
 static struct client *client_by_id(
     struct clients *, enum clients_server, uint32_t);
 static unsigned client_slot(const struct clients *, const struct client *);
+static bool client_is_other(const struct client *);
 static uint32_t clients_issue_id(struct clients *);
 static void client_forget_answer(struct clients *, struct client *);
 static void client_close(struct clients *, struct client *);
@@ -254,7 +256,7 @@ clients_free(struct clients *clients)
 {
 	if (clients == NULL)
 		return;
-	for (size_t i = 0; i < CLIENTS_MAX; i++) {
+	for (size_t i = 0; i < CLIENTS_SLOTS; i++) {
 		if (clients->slots[i].state != CLIENT_FREE)
 			client_close(clients, &clients->slots[i]);
 	}
@@ -267,10 +269,17 @@ client_slot(const struct clients *clients, const struct client *client)
 	return (unsigned)(client - clients->slots);
 }
 
+/* One of those who share what is not root's. */
+static bool
+client_is_other(const struct client *client)
+{
+	return client->uid != 0 && !client->http;
+}
+
 static struct client *
 client_by_id(struct clients *clients, enum clients_server server, uint32_t id)
 {
-	for (size_t i = 0; id != 0 && i < CLIENTS_MAX; i++) {
+	for (size_t i = 0; id != 0 && i < CLIENTS_SLOTS; i++) {
 		struct client *client = &clients->slots[i];
 
 		if (client->id == id && client->server == server)
@@ -324,6 +333,26 @@ clients_accepted(struct clients *clients, int fd, uid_t uid, uint64_t now)
 	client_watch(clients, client);
 }
 
+/* Its uid is nobody's: what those of that uid may is decided on the socket. */
+void
+clients_set_http(struct clients *clients, int fd, uint64_t now)
+{
+	struct client *client = &clients->slots[CLIENTS_MAX];
+
+	if (client->state != CLIENT_FREE)
+		client_close(clients, client);
+	if ((client->buf = imsgbuf_new(fd)) == NULL) {
+		close(fd);
+		return;
+	}
+	client->state = CLIENT_NEW;
+	client->http = true;
+	client->uid = (uid_t)-1;
+	client->deadline = now + CLIENTS_HELLO_MS;
+	TAILQ_INIT(&client->out);
+	client_watch(clients, client);
+}
+
 static void
 client_watch(struct clients *clients, struct client *client)
 {
@@ -340,7 +369,7 @@ client_forget_answer(struct clients *clients, struct client *client)
 
 	TAILQ_REMOVE(&client->out, answer, entry);
 	client->out_bytes -= size;
-	if (client->uid != 0)
+	if (client_is_other(client))
 		clients->others_bytes -= size;
 	free(answer);
 }
@@ -366,7 +395,9 @@ client_drop(struct clients *clients, struct client *client, const char *why,
 {
 	uint32_t suppressed;
 
-	if (log_limit_pass(&clients->limit, now, &suppressed))
+	if (client->http)
+		clients->ops->distrust_http(clients->arg);
+	else if (log_limit_pass(&clients->limit, now, &suppressed))
 		log_warn("client of uid %u dropped: %s (%u more like this)",
 		    (unsigned)client->uid, why, suppressed);
 	client_close(clients, client);
@@ -381,7 +412,7 @@ client_send(struct clients *clients, struct client *client, uint32_t type,
 	struct answer *answer;
 
 	if (client->out_bytes + size > CLIENTS_OUT_MAX ||
-	    (client->uid != 0 &&
+	    (client_is_other(client) &&
 		clients->others_bytes + size > CLIENTS_OTHERS_OUT_MAX) ||
 	    (answer = malloc(size)) == NULL) {
 		client_drop(clients, client, "it reads too slowly", now);
@@ -396,7 +427,7 @@ client_send(struct clients *clients, struct client *client, uint32_t type,
 		client->deadline = now + CLIENTS_STALL_MS;
 	TAILQ_INSERT_TAIL(&client->out, answer, entry);
 	client->out_bytes += size;
-	if (client->uid != 0)
+	if (client_is_other(client))
 		clients->others_bytes += size;
 	client_watch(clients, client);
 	return true;
@@ -463,6 +494,8 @@ client_request(struct client *client, const struct imsg *imsg)
 	if (request_find(imsg->hdr.type) == NULL ||
 	    !ctl_valid(imsg->hdr.type, imsg->data, imsg->len))
 		return "it sent a malformed message";
+	if (client->http && imsg->hdr.type != CTL_SHOW)
+		return "it may only show";
 	if (client->nrequests == CLIENTS_REQUESTS_MAX)
 		return "it sent too many requests at once";
 	request = &client->requests[client->nrequests++];
@@ -609,7 +642,7 @@ clients_tick(struct clients *clients, uint64_t now)
 {
 	uint64_t next = UINT64_MAX;
 
-	for (size_t i = 0; i < CLIENTS_MAX; i++) {
+	for (size_t i = 0; i < CLIENTS_SLOTS; i++) {
 		struct client *client = &clients->slots[i];
 
 		if (client->state == CLIENT_FREE)
@@ -667,7 +700,7 @@ clients_end(struct clients *clients, enum clients_server server, uint32_t id,
 void
 clients_engine_gone(struct clients *clients, uint64_t now)
 {
-	for (size_t i = 0; i < CLIENTS_MAX; i++) {
+	for (size_t i = 0; i < CLIENTS_SLOTS; i++) {
 		struct client *client = &clients->slots[i];
 
 		if (client->id == 0 || client->server != CLIENTS_ENGINE)

@@ -20,6 +20,7 @@ static void control_handle_row(void *, struct imsg *);
 static void control_handle_engine_end(void *, struct imsg *);
 static void control_engine_ended(void *, enum pipe_end);
 static void control_distrust_engine(void);
+static void control_distrust_http(void *);
 static void control_watch(void *, unsigned, int, bool, bool);
 static bool control_ask(
     void *, enum clients_server, uint32_t, uint32_t, const void *, size_t);
@@ -33,7 +34,7 @@ static struct {
 	struct pipe *engine;
 	struct event *listen;
 	struct event *timer;
-	struct event *events[CLIENTS_MAX];
+	struct event *events[CLIENTS_SLOTS];
 	uint64_t paused; /* no accepting until then */
 } control;
 
@@ -52,6 +53,7 @@ static const struct dispatch_entry engine_table[] = {
 
 static const struct clients_ops clients_ops = {
     .watch = control_watch,
+    .distrust_http = control_distrust_http,
     .ask = control_ask,
 };
 
@@ -62,6 +64,12 @@ control_handle_pipe(void *arg, struct imsg *imsg)
 
 	(void)arg;
 	memcpy(&message, imsg->data, sizeof(message));
+	if (message.proc == PROC_HTTP) {
+		clients_set_http(
+		    control.clients, imsg_take_fd(imsg), proc_now());
+		control_settle();
+		return;
+	}
 	if (message.proc != PROC_ENGINE)
 		fatalx("pipe to an unknown process");
 	pipe_free(control.engine);
@@ -135,6 +143,13 @@ control_engine_ended(void *arg, enum pipe_end end)
 	control.engine = NULL;
 	clients_engine_gone(control.clients, proc_now());
 	control_settle();
+}
+
+static void
+control_distrust_http(void *arg)
+{
+	(void)arg;
+	child_distrust(PROC_HTTP);
 }
 
 static void

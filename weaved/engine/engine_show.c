@@ -86,8 +86,9 @@ engine_show_status(void)
 	strlcpy(status.warning, conf->warning, sizeof(status.warning));
 	engine_emit(NULL, CTL_STATUS, &status, sizeof(status));
 	for (int i = 0; i < PROC_MAX; i++)
-		engine_emit(NULL, CTL_PROCESS, &engine.processes[i],
-		    sizeof(engine.processes[i]));
+		if (engine.processes[i].name[0] != '\0')
+			engine_emit(NULL, CTL_PROCESS, &engine.processes[i],
+			    sizeof(engine.processes[i]));
 	for (size_t i = 0; i < engine.conf.ntrusted; i++) {
 		struct ctl_subnet row = {
 		    engine.conf.trusted[i].addr, engine.conf.trusted[i].len};

@@ -115,6 +115,12 @@ conf_finish(struct conf *conf, const struct conf_source *source,
 
 	if (!conf_ipalloc_check(conf, error))
 		return -1;
+	if (conf->metrics.port != 0 &&
+	    endpoint_equal(conf->metrics, conf->status)) {
+		conf_error(error,
+		    "metrics: the address of status, which has them too");
+		return -1;
+	}
 	if (conf->nickname[0] != '\0')
 		return 0;
 	if (given != NULL) {

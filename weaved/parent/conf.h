@@ -87,6 +87,8 @@ struct conf {
 	char *control_socket; /* absolute, at most 107 bytes */
 	char *state_directory; /* absolute */
 	enum log_level log;
+	struct endpoint metrics; /* of http; port 0: off */
+	struct endpoint status;
 	bool expect_npc; /* pods' network policies are to hold */
 };
 

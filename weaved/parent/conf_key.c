@@ -95,6 +95,8 @@ const struct conf_key conf_keys[CONF_KEYS] = {
 	.max = 1023, .fallback = "/var/lib/weaved", .fixed = true},
     {"log", &conf_type_word, FIELD(log), .words = log_words,
 	.fallback = "info"},
+    {"metrics", &conf_type_endpoint, FIELD(metrics), .fallback = ""},
+    {"status", &conf_type_endpoint, FIELD(status), .fallback = ""},
     {"ipalloc-range", &conf_type_subnet, FIELD(ipalloc_range), .fallback = "",
 	.fixed = true},
     {"ipalloc-default-subnet", &conf_type_subnet, FIELD(ipalloc_subnet),

@@ -49,7 +49,7 @@ struct conf_key {
 	bool fixed; /* while the daemon runs */
 };
 
-#define CONF_KEYS 29
+#define CONF_KEYS 31
 extern const struct conf_key conf_keys[CONF_KEYS];
 
 /* NULL: unknown. */
@@ -74,6 +74,7 @@ extern const struct conf_type conf_type_peers;
 extern const struct conf_type conf_type_subnets;
 extern const struct conf_type conf_type_subnet; /* struct subnet, or empty */
 extern const struct conf_type conf_type_init; /* struct conf_ipalloc_init */
+extern const struct conf_type conf_type_endpoint; /* port 0 if empty */
 
 /* "key=value". 0, or -1 and see error: "-o KEY: what". */
 int conf_set_option(

@@ -327,6 +327,51 @@ listen_print(
 const struct conf_type conf_type_listen = {
     .parse = listen_parse, .print = listen_print};
 
+/* Without an address, ":6782", it is all of them, as Weave writes it. */
+static bool
+endpoint_read(const struct conf_key *key, struct conf *conf, const char *text,
+    char cause[CONF_CAUSE_MAX])
+{
+	struct endpoint *endpoint = field(key, conf), got = {0};
+	char full[ENDPOINT_STRLEN];
+
+	if (text[0] == '\0') {
+		*endpoint = got;
+		return true;
+	}
+	if (text[0] == '/')
+		return conf_cause(cause, "UNIX sockets are not supported");
+	if (ipv6_refuse(text, cause))
+		return false;
+	snprintf(full, sizeof(full), "%s%.21s", text[0] == ':' ? "0.0.0.0" : "",
+	    text);
+	if (strlen(text) >= sizeof(full) || !endpoint_parse(full, &got) ||
+	    got.port == 0)
+		return conf_cause(cause,
+		    "\"%.64s\" is no IPv4 address and port like "
+		    "127.0.0.1:6782",
+		    text);
+	if (got.addr != 0 && (got.addr >> 28 >= 14 || got.addr >> 24 == 0))
+		return conf_cause(cause, "cannot listen on %s", text);
+	*endpoint = got;
+	return true;
+}
+
+static void
+endpoint_print(
+    const struct conf_key *key, const struct conf *conf, size_t item, FILE *out)
+{
+	const struct endpoint *endpoint = field_const(key, conf);
+	char buf[ENDPOINT_STRLEN];
+
+	(void)item;
+	fprintf(out, "\"%s\"",
+	    endpoint->port == 0 ? "" : endpoint_format(*endpoint, buf));
+}
+
+const struct conf_type conf_type_endpoint = {
+    .parse = endpoint_read, .print = endpoint_print};
+
 static bool
 number_parse_item(const struct conf_key *key, struct conf *conf,
     const char *text, char cause[CONF_CAUSE_MAX])

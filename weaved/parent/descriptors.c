@@ -127,6 +127,30 @@ descriptors_open_tcp(const struct conf *conf, char *error)
 	return fd;
 }
 
+int
+descriptors_open_http(
+    struct endpoint endpoint, const char *key, char error[CONF_ERROR_MAX])
+{
+	struct sockaddr_in sin = {.sin_family = AF_INET,
+	    .sin_port = htons(endpoint.port),
+	    .sin_addr.s_addr = htonl(endpoint.addr)};
+	char address[ENDPOINT_STRLEN];
+	int fd, on = 1;
+
+	fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd == -1)
+		return descriptors_fail(error, key, "socket");
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	if (descriptors_bind(fd, &sin) == -1 ||
+	    listen(fd, LISTEN_BACKLOG) == -1) {
+		descriptors_fail(
+		    error, key, endpoint_format(endpoint, address));
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
 /* Input of the whole group goes to its first member. */
 static int
 descriptors_steer(int fd)

@@ -32,6 +32,12 @@ int descriptors_renew_tap(struct descriptors *fds, const struct conf *conf,
 /* gid: group that may connect. A socket that nobody listens on is replaced. */
 int descriptors_open_control(struct descriptors *fds, const struct conf *conf,
     uint32_t gid, char error[CONF_ERROR_MAX]);
+/*
+ * A listening TCP socket for http; key: of the configuration, for the error.
+ * The descriptor, or -1.
+ */
+int descriptors_open_http(
+    struct endpoint endpoint, const char *key, char error[CONF_ERROR_MAX]);
 /* EMPTY_ROOT and what lies above it. */
 int descriptors_make_root(char error[CONF_ERROR_MAX]);
 

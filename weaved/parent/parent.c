@@ -12,6 +12,7 @@
 #include "weaved/child.h"
 #include "weaved/parent/detach.h"
 #include "weaved/parent/hardened.h"
+#include "weaved/parent/http.h"
 #include "weaved/parent/output.h"
 #include "weaved/parent/ipam.h"
 #include "weaved/parent/parent_internal.h"
@@ -80,6 +81,11 @@ static const struct dispatch_entry netcfg_table[] = {
 	IMSG_NETCFG_NO_RA, struct imsg_netcfg_link, parent_handle_netcfg_no_ra),
 };
 
+/* It talks to the network: its word counts for nothing here. */
+static const struct dispatch_entry http_table[] = {
+    SPAWN_DISPATCH,
+};
+
 #define OPS(table)                                                       \
 	{                                                                \
 		table, sizeof(table) / sizeof((table)[0]), parent_ready, \
@@ -91,6 +97,7 @@ static const struct spawn_ops ops[PROC_MAX] = {
     [PROC_CONTROL] = OPS(control_table),
     [PROC_RESOLVER] = OPS(resolver_table),
     [PROC_NETCFG] = OPS(netcfg_table),
+    [PROC_HTTP] = OPS(http_table),
 };
 
 static bool parent_load(struct conf **, struct password **, char *, char *);
@@ -99,9 +106,10 @@ static void parent_note_idle(const char *);
 static void parent_warn(void);
 static void parent_adopt_password(struct password *, const char *);
 static void parent_send_conf(void);
-static void parent_send_processes(void);
+static bool parent_wants(enum proc_id);
 static void parent_start_engine(struct spawn *);
-static void parent_link(void);
+static void parent_link(enum proc_id, enum proc_id);
+static void parent_apply_http(void);
 static void parent_started(void);
 static void parent_merge_targets(void);
 static void parent_choose_name(void);
@@ -277,18 +285,33 @@ parent_send_target(const struct target *target)
 	    sizeof(message));
 }
 
-/* All rows again whenever one changes: they are few. */
-static void
+/* Of the processes those that the configuration asks for. */
+static bool
+parent_wants(enum proc_id proc)
+{
+	return proc != PROC_HTTP || http_wanted();
+}
+
+/*
+ * All rows again whenever one changes: they are few. One that is not wanted
+ * has no name.
+ */
+void
 parent_send_processes(void)
 {
 	struct ctl_process row = {.pid = (uint32_t)getpid()};
 
 	strlcpy(row.name, proc_name(PROC_PARENT), sizeof(row.name));
 	strlcpy(row.sandbox, "root, six capabilities", sizeof(row.sandbox));
+	row.resident = process_resident(getpid());
 	spawn_send(parent.procs[PROC_ENGINE], IMSG_PROCESS, PROC_PARENT, -1,
 	    &row, sizeof(row));
 	for (uint32_t i = PROC_ENGINE; i < PROC_MAX; i++) {
-		spawn_describe(parent.procs[i], &row);
+		memset(&row, 0, sizeof(row));
+		if (parent_wants((enum proc_id)i)) {
+			spawn_describe(parent.procs[i], &row);
+			row.resident = process_resident((pid_t)row.pid);
+		}
 		spawn_send(parent.procs[PROC_ENGINE], IMSG_PROCESS, i, -1, &row,
 		    sizeof(row));
 	}
@@ -315,27 +338,41 @@ parent_start_engine(struct spawn *engine)
 		parent_send_target(target);
 }
 
-/* A fresh pipe between engine and control, once both are there. */
+/* A fresh pipe between two children, once both are there. */
 static void
-parent_link(void)
+parent_link(enum proc_id a, enum proc_id b)
 {
-	struct imsg_pipe to_engine = {PROC_CONTROL};
-	struct imsg_pipe to_control = {PROC_ENGINE};
+	struct imsg_pipe to_a = {b}, to_b = {a};
 	int pair[2];
 
-	if (!parent.host_ready ||
-	    spawn_pipe(parent.procs[PROC_ENGINE]) == NULL ||
-	    spawn_pipe(parent.procs[PROC_CONTROL]) == NULL)
+	if (!parent.host_ready || spawn_pipe(parent.procs[a]) == NULL ||
+	    spawn_pipe(parent.procs[b]) == NULL)
 		return;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
 		pair) == -1) {
-		log_warn_errno("pipe between engine and control");
+		log_warn_errno(
+		    "pipe between %s and %s", proc_name(a), proc_name(b));
 		return;
 	}
-	spawn_send(parent.procs[PROC_ENGINE], IMSG_PIPE, 0, pair[0], &to_engine,
-	    sizeof(to_engine));
-	spawn_send(parent.procs[PROC_CONTROL], IMSG_PIPE, 0, pair[1],
-	    &to_control, sizeof(to_control));
+	spawn_send(parent.procs[a], IMSG_PIPE, 0, pair[0], &to_a, sizeof(to_a));
+	spawn_send(parent.procs[b], IMSG_PIPE, 0, pair[1], &to_b, sizeof(to_b));
+}
+
+/* Starts or ends http as the configuration says, and tells it where to be. */
+static void
+parent_apply_http(void)
+{
+	struct spawn *http = parent.procs[PROC_HTTP];
+
+	http_watch(parent.base);
+	if (!http_wanted()) {
+		spawn_stop(http);
+		spawn_kill(http);
+	} else if (spawn_pipe(http) != NULL)
+		http_send(http);
+	else if (spawn_start(http) == -1)
+		log_warn_errno("cannot start http");
+	parent_send_processes();
 }
 
 static void
@@ -348,9 +385,14 @@ parent_ready(struct spawn *spawn)
 	if (spawn == parent.procs[PROC_CONTROL])
 		spawn_send(spawn, IMSG_SOCKETS_CONTROL, 0,
 		    dup(parent.fds.control), NULL, 0);
+	if (spawn == parent.procs[PROC_HTTP])
+		http_send(spawn);
 	if (spawn == parent.procs[PROC_ENGINE] ||
 	    spawn == parent.procs[PROC_CONTROL])
-		parent_link();
+		parent_link(PROC_ENGINE, PROC_CONTROL);
+	if (spawn == parent.procs[PROC_HTTP] ||
+	    spawn == parent.procs[PROC_CONTROL])
+		parent_link(PROC_HTTP, PROC_CONTROL);
 	parent_send_processes();
 	if (!parent.started)
 		parent_started();
@@ -367,7 +409,8 @@ parent_host_ready(void)
 	parent.host_ready = true;
 	if (spawn_pipe(engine) != NULL)
 		parent_start_engine(engine);
-	parent_link();
+	parent_link(PROC_ENGINE, PROC_CONTROL);
+	parent_link(PROC_HTTP, PROC_CONTROL);
 	parent_send_processes();
 	if (!parent.started)
 		parent_started();
@@ -393,7 +436,8 @@ parent_started(void)
 	if (!parent.host_ready)
 		return;
 	for (int i = PROC_ENGINE; i < PROC_MAX; i++)
-		if (!spawn_was_ready(parent.procs[i]))
+		if (parent_wants((enum proc_id)i) &&
+		    !spawn_was_ready(parent.procs[i]))
 			return;
 	parent.started = true;
 	if (parent.options->foreground)
@@ -432,7 +476,8 @@ parent_handle_distrust(void *arg, struct imsg *imsg)
 	struct spawn *sender = arg;
 
 	memcpy(&message, imsg->data, sizeof(message));
-	if (message.proc == PROC_ENGINE || message.proc == PROC_CONTROL)
+	if (message.proc == PROC_ENGINE || message.proc == PROC_CONTROL ||
+	    (message.proc == PROC_HTTP && sender == parent.procs[PROC_CONTROL]))
 		spawn_distrust(parent.procs[message.proc]);
 	else
 		spawn_distrust(sender);
@@ -481,7 +526,8 @@ parent_reload(char *error)
 		log_error("reload: %s", error);
 		return false;
 	}
-	if (!conf_can_reload(parent.conf, conf, error)) {
+	if (!conf_can_reload(parent.conf, conf, error) ||
+	    !http_prepare(conf, error)) {
 		log_error("reload: %s", error);
 		password_free(password);
 		conf_free(conf);
@@ -504,6 +550,8 @@ parent_reload(char *error)
 	}
 	parent_send_conf();
 	parent_merge_targets();
+	if (http_commit())
+		parent_apply_http();
 	log_info("configuration reloaded");
 	return true;
 }
@@ -564,9 +612,11 @@ parent_setup(char *error)
 	parent_account(NETCFG_USER, NETCFG_UID_FALLBACK, &parent.netcfg_conf);
 	if (descriptors_open_sockets(&parent.fds, parent.conf, error) == -1 ||
 	    descriptors_make_root(error) == -1 ||
+	    !http_prepare(parent.conf, error) ||
 	    (parent.state = state_open(parent.conf->state_directory, error)) ==
 		NULL)
 		return false;
+	http_commit();
 	parent_choose_name();
 	if (!hardened_init(parent.name, parent.conf, &parent.targets)) {
 		strlcpy(error, "no memory for keys", CONF_ERROR_MAX);
@@ -675,8 +725,10 @@ parent_run(void)
 			fatal("%s", proc_name((enum proc_id)i));
 	}
 	parent_merge_targets();
+	http_watch(parent.base);
 	for (int i = PROC_ENGINE; i < PROC_MAX; i++)
-		if (spawn_start(parent.procs[i]) == -1)
+		if (parent_wants((enum proc_id)i) &&
+		    spawn_start(parent.procs[i]) == -1)
 			fatal("%s", proc_name((enum proc_id)i));
 	event_base_dispatch(parent.base);
 }

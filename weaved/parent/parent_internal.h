@@ -48,6 +48,8 @@ struct parent {
 extern struct parent parent;
 
 /* parent.c */
+/* Tells the engine about all processes, for who asks to be shown them. */
+void parent_send_processes(void);
 void parent_send_target(const struct target *target);
 /* netcfg has done what it was asked to, or could not. */
 void parent_host_ready(void);
