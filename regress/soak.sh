@@ -20,6 +20,11 @@ export SOAK_SECONDS SOAK_OPERATIONS WEAVED_SRCDIR WEAVED_BUILDDIR
 # name, program, case, what it does
 soaks="\
 churn	net/soak_test	churn	five nodes under random kills and restarts
+stalled-connected	net/attack_test	stalled_connected	2000 connections that say nothing
+stalled-header	net/attack_test	stalled_header	2000 that stop after the header
+stalled-hello	net/attack_test	stalled_hello	2000 that stop after HELLO
+stalled-share	net/attack_test	stalled_share	2000 that stop after their share
+stalled-old	net/attack_test	stalled_old	2000 that stop at version 2
 addresses	net/ipam_live_test	of_weaved	random requests for addresses
 addresses-real	net/ipam_live_test	with_real	the same with real routers"
 

@@ -3,6 +3,7 @@
  * restarts, collisions and channels that nobody understands.
  */
 #include <stdio.h>
+#include <sys/socket.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -532,6 +533,38 @@ ATF_TC_BODY(half_open_flood, tc)
 	meshes_free(&net);
 }
 
+/* Who was authenticated from there before keeps its place. */
+ATF_TC_WITHOUT_HEAD(half_open_friend);
+ATF_TC_BODY(half_open_friend, tc)
+{
+	int fds[400], friend, stranger;
+	uint8_t header[7];
+	size_t i;
+
+	start(2, "s3cr3t");
+	node_target(&net, 1, 0);
+	meshes_run(&net, 1000);
+	ATF_REQUIRE(meshes_full(&net, 2));
+	node_stop(&net, 1);
+	meshes_run(&net, 1000);
+	friend = node_raw(&net, 0, net.nodes[1].addr);
+	stranger = node_raw(&net, 0, MESHES_NET + 99);
+	ATF_REQUIRE(raw_read(&net, friend, header, sizeof(header)));
+	ATF_REQUIRE(raw_read(&net, stranger, header, sizeof(header)));
+	for (i = 0; i < 400; i++) {
+		fds[i] = node_raw(&net, 0, MESHES_NET + 100 + (uint32_t)i);
+		meshes_run(&net, 1);
+		if (i >= 200)
+			close(fds[i - 200]);
+	}
+	ATF_CHECK_EQ(-1, recv(friend, header, 1, MSG_DONTWAIT));
+	for (i = 200; i < 400; i++)
+		close(fds[i]);
+	close(friend);
+	close(stranger);
+	meshes_free(&net);
+}
+
 /* A channel that lives on some nodes, and what it was told. */
 struct local {
 	struct node *node;
@@ -666,5 +699,6 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, too_many_channels);
 	ATF_TP_ADD_TC(tp, slow_peer);
 	ATF_TP_ADD_TC(tp, half_open_flood);
+	ATF_TP_ADD_TC(tp, half_open_friend);
 	return atf_no_error();
 }

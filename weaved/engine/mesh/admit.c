@@ -44,3 +44,32 @@ admit_allow(struct admit *admit, uint32_t addr, uint64_t now)
 	source->busy += ADMIT_INTERVAL;
 	return true;
 }
+
+void
+admit_befriend(struct admit *admit, uint32_t addr, uint64_t now)
+{
+	struct admit_friend *oldest = admit->friends;
+	size_t i;
+
+	for (i = 0; i < ADMIT_FRIENDS; i++) {
+		if (admit->friends[i].addr == addr) {
+			oldest = &admit->friends[i];
+			break;
+		}
+		if (admit->friends[i].seen < oldest->seen)
+			oldest = &admit->friends[i];
+	}
+	oldest->addr = addr;
+	oldest->seen = now;
+}
+
+bool
+admit_is_friend(const struct admit *admit, uint32_t addr, uint64_t now)
+{
+	size_t i;
+
+	for (i = 0; i < ADMIT_FRIENDS; i++)
+		if (admit->friends[i].addr == addr)
+			return now - admit->friends[i].seen <= ADMIT_FRIEND;
+	return false;
+}

@@ -262,6 +262,8 @@ local_established(struct mesh *mesh, struct connection *conn, uint64_t now)
 		return;
 	conn->established = true;
 	conn->since = now;
+	if (conn->encrypted)
+		admit_befriend(&mesh->admit, conn->remote.addr, now);
 	log_info("%s: connection fully established", local_format(conn, buf));
 	if (conn->encrypted && conn->trusted)
 		log_info("%s: trusted by both ends, frames travel in the clear",

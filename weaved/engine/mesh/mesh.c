@@ -24,6 +24,8 @@ static struct connection *connection_new(struct mesh *mesh, int fd,
 static const char *dial_error(int error, char *buf, size_t size);
 static bool half_open(const struct connection *conn);
 static size_t half_open_count(const struct mesh *mesh);
+static bool half_open_protected(const struct mesh *mesh,
+    const struct connection *conn, size_t count, uint64_t now);
 static size_t half_open_from(const struct mesh *mesh, uint32_t addr);
 static void half_open_evict(struct mesh *mesh, uint64_t now);
 
@@ -284,6 +286,8 @@ mesh_redial(struct mesh *mesh, struct endpoint at, uint64_t now)
 {
 	mesh->dial_news = true;
 	mesh->urgent = true;
+	if (mesh->conf.encrypted)
+		admit_befriend(&mesh->admit, at.addr, now);
 	dialer_redial(mesh->dialer, at, PEERNAME_UNKNOWN, 0, now);
 }
 
@@ -432,6 +436,15 @@ half_open_from(const struct mesh *mesh, uint32_t addr)
 	return count;
 }
 
+/* Who was authenticated lately keeps its place, if it takes no more. */
+static bool
+half_open_protected(const struct mesh *mesh, const struct connection *conn,
+    size_t count, uint64_t now)
+{
+	return count <= MESH_HALF_OPEN_FRIEND &&
+	    admit_is_friend(&mesh->admit, conn->remote.addr, now);
+}
+
 /*
  * A random one of the address that holds most goes: an honest peer has one,
  * and that for milliseconds.
@@ -447,7 +460,7 @@ half_open_evict(struct mesh *mesh, uint64_t now)
 		if (!half_open(conn))
 			continue;
 		count = half_open_from(mesh, conn->remote.addr);
-		if (count < most)
+		if (count < most || half_open_protected(mesh, conn, count, now))
 			continue;
 		if (count > most)
 			ties = 0;
@@ -459,7 +472,7 @@ half_open_evict(struct mesh *mesh, uint64_t now)
 		return;
 	connection_end(victim, now, "too many connections in the handshake");
 	victim->state = CONNECTION_DEAD;
-	mesh->refused++;
+	mesh->evicted++;
 }
 
 bool

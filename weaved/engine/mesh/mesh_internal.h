@@ -16,6 +16,7 @@
 #include "weaved/engine/mesh/topology.h"
 
 #define MESH_HALF_OPEN_MAX 128 /* accepted, not through the handshake */
+#define MESH_HALF_OPEN_FRIEND 2 /* of one that no stranger displaces */
 #define MESH_REFUSALS_MAX 16 /* kept to show */
 #define MESH_REFUSAL_AGE 120000
 #define MESH_UPDATE_PAUSE 1000 /* ms between two in the long run */
@@ -64,6 +65,7 @@ struct mesh {
 
 	uint64_t terminations;
 	uint64_t refused; /* accepted, but too many */
+	uint64_t evicted; /* of the half-open, for others */
 	uint64_t failed; /* handshakes */
 	uint64_t rekeys; /* new keys, of all connections */
 	uint64_t reauths; /* that succeeded */

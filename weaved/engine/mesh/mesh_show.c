@@ -358,6 +358,7 @@ show_counters(const struct show *show)
 	show_counter(show, "mesh.reauths", mesh->reauths);
 	show_counter(show, "mesh.reauths.failed", mesh->reauths_failed);
 	show_counter(show, "mesh.accept.refused", mesh->refused);
+	show_counter(show, "mesh.accept.evicted", mesh->evicted);
 	show_counter(show, "mesh.channels.relayed", mesh->gossip.nchannels);
 }
 
