@@ -11,6 +11,7 @@
 #include "weavectl/doctor.h"
 #include "weavectl/ip.h"
 #include "weavectl/parse.h"
+#include "weavectl/pods.h"
 
 enum {
 	EXIT_DONE,
@@ -31,6 +32,8 @@ static int act_addresses(
     struct ctlclient *, uint32_t, const void *, size_t, bool);
 static int act_expose(
     struct ctlclient *, const struct command *, char *const *, int, bool);
+static int act_pods(
+    struct ctlclient *, const struct command *, char *const *, bool);
 static bool parse_seconds(const char *, int *);
 static int print(struct report *, const struct command *, const char *,
     const struct output *);
@@ -258,6 +261,28 @@ act_expose(struct ctlclient *link, const struct command *command,
 	return fflush(stdout) == 0 ? EXIT_DONE : EXIT_FAILED;
 }
 
+static int
+act_pods(struct ctlclient *link, const struct command *command,
+    char *const *arguments, bool json)
+{
+	char error[CTLCLIENT_ERROR_MAX];
+	int result;
+
+	if (command->request == COMMAND_ATTACH)
+		result = pods_attach(link, arguments, json, stdout, error);
+	else if (command->request == COMMAND_DETACH)
+		result = pods_detach(link, arguments, json, stdout, error);
+	else
+		result = pods_list(link, arguments, json, stdout, error);
+	if (result == -1)
+		complain("%s", error);
+	else if (fflush(stdout) == 0 && !ferror(stdout))
+		return EXIT_DONE;
+	else
+		complain("cannot write the output");
+	return EXIT_FAILED;
+}
+
 /* False, with a complaint, if it is no time to wait. */
 static bool
 parse_seconds(const char *text, int *seconds)
@@ -353,6 +378,12 @@ run(const struct command *command, char *const *arguments,
 	case CTL_HIDE:
 		result = act_expose(
 		    link, command, arguments, seconds, output == &output_json);
+		break;
+	case COMMAND_ATTACH:
+	case COMMAND_DETACH:
+	case COMMAND_PS:
+		result =
+		    act_pods(link, command, arguments, output == &output_json);
 		break;
 	case CTL_BENCH:
 		result =

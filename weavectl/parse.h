@@ -9,11 +9,18 @@
 
 #define PARSE_ERROR_MAX 256
 
+/* What weavectl does itself, in the place of enum ctl_type. */
+enum {
+	COMMAND_ATTACH = 1000,
+	COMMAND_DETACH,
+	COMMAND_PS
+};
+
 struct command {
 	const char *words; /* "status connections" */
 	/* "PEER...", "LEVEL", "ID [SUBNET]", NULL: none */
 	const char *argument;
-	uint32_t request; /* enum ctl_type */
+	uint32_t request; /* enum ctl_type, or one of the above */
 	uint32_t parts; /* of CTL_SHOW */
 	enum output_view view; /* how rows are printed */
 };
