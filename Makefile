@@ -27,14 +27,15 @@ PKG_CONFIG ?= pkg-config
 LIBRARIES = libevent:libevent-dev libsodium:libsodium-dev \
 	  yaml-0.1:libyaml-dev jansson:libjansson-dev \
 	  libbsd-overlay:libbsd-dev libseccomp:libseccomp-dev \
-	  libnl-3.0:libnl-3-dev libnftables:libnftables-dev
+	  libnl-3.0:libnl-3-dev libnftables:libnftables-dev \
+	  libcurl:libcurl4-openssl-dev
 PKGS	= $(foreach l,$(LIBRARIES),$(firstword $(subst :, ,$(l))))
 
 DEPS	= gcc libc6-dev pkg-config \
 	  $(foreach l,$(LIBRARIES),$(lastword $(subst :, ,$(l))))
 DEPS_DEMO = $(DEPS) iproute2 iputils-ping procps iperf3 tcpdump
 DEPS_CHECK = $(DEPS_DEMO) atf-sh ethtool kyua libatf-dev mandoc nftables \
-	  systemd containernetworking-plugins iptables
+	  systemd containernetworking-plugins iptables libssl-dev
 DEPS_LINT = $(DEPS) binutils clang-format clang-tidy mandoc shellcheck
 DEPS_FUZZ = $(DEPS) clang libclang-rt-14-dev
 DEPS_BENCH = $(DEPS) iproute2 iputils-ping procps iperf3 ethtool jq \
@@ -121,7 +122,7 @@ $(OUT)/obj/%.o: %.c
 $(OUT)/regress/%_test: $(OUT)/obj/regress/%_test.o $(TESTLIB) $(LIB)
 	@mkdir -p $(@D)
 	@echo "  LINK  $@"
-	$Q$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -latf-c
+	$Q$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lssl -lcrypto -latf-c
 
 $(OUT)/regress/%_test: regress/%_test.sh
 	@mkdir -p $(@D)

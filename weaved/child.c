@@ -31,6 +31,7 @@ static const char *const names[PROC_MAX] = {
     [PROC_RESOLVER] = "resolver",
     [PROC_NETCFG] = "netcfg",
     [PROC_HTTP] = "http",
+    [PROC_KUBE] = "kube",
 };
 
 const char *

@@ -9,6 +9,7 @@
 #include "weaved/control/control.h"
 #include "weaved/engine/engine.h"
 #include "weaved/http/http.h"
+#include "weaved/kube/kube.h"
 #include "weaved/netcfg/netcfg.h"
 #include "weaved/parent/parent.h"
 #include "weaved/resolver/resolver.h"
@@ -54,6 +55,8 @@ become_child(const char *name)
 		netcfg_main();
 	else if (strcmp(name, proc_name(PROC_HTTP)) == 0)
 		http_main();
+	else if (strcmp(name, proc_name(PROC_KUBE)) == 0)
+		kube_main();
 	fprintf(stderr, "weaved: no process %s\n", name);
 	return 2;
 }

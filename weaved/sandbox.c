@@ -64,6 +64,13 @@ static const char *const resolver_calls[] = {CALLS_COMMON,
 static const char *const netcfg_calls[] = {CALLS_COMMON,
     CALLS_SANITIZE "sendto", "recvfrom", "select", "pselect6", "getsockopt",
     "setsockopt", NULL};
+/* The same and TLS to the API server. */
+static const char *const kube_calls[] = {CALLS_COMMON, CALLS_SANITIZE "open",
+    "openat", "fstat", "stat", "newfstatat", "lseek", "access", "pread64",
+    "readlink", "uname", "getpid", "getuid", "geteuid", "getgid", "getegid",
+    "socket", "connect", "bind", "poll", "ppoll", "sendto", "sendmmsg",
+    "recvfrom", "getsockname", "getpeername", "setsockopt", "getsockopt",
+    "shutdown", "ioctl", "gettimeofday", "time", "rt_sigaction", NULL};
 
 /* Nothing of the network but what it is handed; libevent asks FIONREAD. */
 static const char *const http_calls[] = {CALLS_COMMON,
@@ -78,6 +85,7 @@ struct sandbox_profile {
 	const char *const *readable; /* Landlock: what may be read */
 	uint64_t caps; /* what it keeps */
 	const char *caps_note;
+	bool connects; /* Landlock: TCP is not refused */
 };
 
 static const char *const resolver_paths[] = {"/etc", "/run/systemd/resolve",
@@ -90,10 +98,11 @@ static const char *const no_paths[] = {NULL};
 static const struct sandbox_profile profiles[PROC_MAX] = {
     [PROC_ENGINE] = {engine_calls, true, no_paths, 0, NO_CAPS},
     [PROC_CONTROL] = {control_calls, true, no_paths, 0, NO_CAPS},
-    [PROC_RESOLVER] = {resolver_calls, false, resolver_paths, 0, NO_CAPS},
+    [PROC_RESOLVER] = {resolver_calls, false, resolver_paths, 0, NO_CAPS, true},
     [PROC_NETCFG] = {netcfg_calls, true, no_paths, UINT64_C(1) << CAP_NET_ADMIN,
 	"only CAP_NET_ADMIN"},
     [PROC_HTTP] = {http_calls, true, no_paths, 0, NO_CAPS},
+    [PROC_KUBE] = {kube_calls, false, resolver_paths, 0, NO_CAPS, true},
 };
 
 /* DESIGN section 1; what is not here is not even in the bounding set. */
@@ -213,7 +222,6 @@ sandbox_landlock(const struct sandbox_profile *profile)
 	static const uint64_t fs_rights[] = {
 	    0, 0x1fff, 0x3fff, 0x7fff, 0x7fff, 0xffff};
 	struct landlock_path_beneath_attr path = {0};
-	bool tcp = profile->calls == resolver_calls;
 	size_t size;
 	long abi, fd;
 
@@ -222,7 +230,7 @@ sandbox_landlock(const struct sandbox_profile *profile)
 	if (abi < 1)
 		return 0;
 	attr.access_fs = fs_rights[abi < 5 ? abi : 5];
-	attr.access_net = abi >= 4 && !tcp ? 3 : 0;
+	attr.access_net = abi >= 4 && !profile->connects ? 3 : 0;
 	attr.scoped = abi >= 6 ? 3 : 0;
 	size = abi >= 6 ? 24 : abi >= 4 ? 16 : 8;
 	fd = syscall(SYS_landlock_create_ruleset, &attr, size, 0);

@@ -28,6 +28,7 @@ enum proc_id {
 	PROC_RESOLVER,
 	PROC_NETCFG,
 	PROC_HTTP,
+	PROC_KUBE, /* only if configured */
 	PROC_MAX
 };
 
@@ -137,6 +138,23 @@ enum imsg_type {
 	IMSG_NETCFG_DONE, /* struct imsg_netcfg_done */
 	IMSG_NETCFG_ADOPTED, /* struct ctl_expose: was there */
 	IMSG_NETCFG_NO_RA, /* struct imsg_netcfg_link: a device of ours */
+	/* control to parent, asked by kube; answered by IMSG_END */
+	IMSG_NODE_ADD, /* struct ctl_target */
+	IMSG_NODE_REMOVE, /* struct ctl_target */
+
+	/* parent to kube */
+	IMSG_KUBE_CONF, /* struct imsg_kube_conf: once, first of all */
+	IMSG_KUBE_CA, /* empty, fd: certificates, for reading */
+	IMSG_KUBE_TOKEN, /* empty, fd: for reading; after IMSG_KUBE_CA */
+	IMSG_KUBE_NO_ACCOUNT, /* struct imsg_kube_no_account */
+	IMSG_KUBE_CLEARED, /* empty: write us into the list */
+
+	/* kube to parent */
+	IMSG_KUBE_ACCOUNT, /* empty: open the account's files again */
+	IMSG_KUBE_MEMBER, /* struct imsg_kube_member */
+
+	/* parent to engine, after a struct imsg_ipam_conf with await */
+	IMSG_IPAM_MEMBERS, /* struct imsg_ipam_members */
 
 	/* sessions of version 3: engine to parent, and its answers */
 	IMSG_SESSION_UP, /* struct imsg_session */
@@ -257,7 +275,7 @@ struct imsg_ipam_conf {
 	uint8_t range_len;
 	uint8_t subnet_len;
 	uint8_t init; /* enum conf_init */
-	uint8_t pad;
+	uint8_t await; /* give nothing out before IMSG_IPAM_MEMBERS */
 	uint32_t count;
 };
 
@@ -265,8 +283,37 @@ struct imsg_ipam_seed {
 	uint64_t name;
 };
 
+struct imsg_ipam_members {
+	uint32_t count; /* of peers, as count of imsg_ipam_conf */
+};
+
 struct imsg_ipam_saved {
 	uint32_t error; /* errno, 0: on disk */
+};
+
+struct imsg_kube_conf {
+	uint64_t name; /* our peer */
+	char node[NICKNAME_MAX]; /* the name of our node */
+	char host[CTL_TEXT_MAX]; /* of the API server, name or address */
+	uint16_t port;
+	uint8_t ipam; /* it is on */
+	uint8_t pad[5];
+};
+
+struct imsg_kube_no_account {
+	uint32_t error; /* errno of opening one of its files */
+};
+
+#define KUBE_LIST_MAX 40 /* bytes of the list's UID, with NUL */
+
+/*
+ * missing 1: our peer is not in the cluster's list of peers; answered by
+ * IMSG_KUBE_CLEARED when that was acted upon. 0: it is in it.
+ */
+struct imsg_kube_member {
+	uint32_t nodes; /* with ours */
+	uint32_t missing;
+	char list[KUBE_LIST_MAX]; /* hexadecimal digits and hyphens */
 };
 
 struct imsg_dial {
@@ -332,6 +379,9 @@ struct imsg_kx2_cancel {
 
 _Static_assert(sizeof(struct imsg_netcfg_conf) == 48, "no padding");
 _Static_assert(sizeof(struct imsg_ipam_conf) == 16, "no padding");
+_Static_assert(
+    sizeof(struct imsg_kube_conf) == 16 + NICKNAME_MAX + CTL_TEXT_MAX,
+    "no padding");
 _Static_assert(sizeof(struct imsg_dial) == 12, "no padding");
 _Static_assert(sizeof(struct imsg_dialled) == 16, "no padding");
 _Static_assert(sizeof(struct imsg_neighbour) == 8, "no padding");

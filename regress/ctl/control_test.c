@@ -48,10 +48,10 @@ static bool world_ask(
     void *, enum clients_server, uint32_t, uint32_t, const void *, size_t);
 static void world_run(struct world *);
 static unsigned world_watched(const struct world *);
-static void world_distrust(void *);
+static void world_distrust(void *, enum clients_who);
 static struct peer peer_new(struct world *, uid_t);
 static struct peer peer_hello(struct world *, struct peer);
-static struct peer http_ready(struct world *);
+static struct peer process_ready(struct world *, enum clients_who);
 static struct peer peer_ready(struct world *, uid_t);
 static void peer_send(struct peer *, uint32_t, uint32_t, const void *, size_t);
 static bool peer_get(struct peer *);
@@ -61,7 +61,7 @@ static void peer_expect_end(
 static void row_send(struct world *, uint32_t);
 
 static const struct clients_ops ops = {
-    .watch = world_watch, .distrust_http = world_distrust, .ask = world_ask};
+    .watch = world_watch, .distrust = world_distrust, .ask = world_ask};
 static const struct ctl_show show = {.parts = CTL_SHOW_ALL};
 
 static void
@@ -85,10 +85,11 @@ world_watch(void *arg, unsigned slot, int fd, bool read, bool write)
 }
 
 static void
-world_distrust(void *arg)
+world_distrust(void *arg, enum clients_who who)
 {
 	struct world *world = arg;
 
+	(void)who;
 	world->distrusted++;
 }
 
@@ -164,16 +165,16 @@ peer_ready(struct world *world, uid_t uid)
 	return peer_hello(world, peer_new(world, uid));
 }
 
-/* The http process, by its pipe. */
+/* A process of ours, by its pipe. */
 static struct peer
-http_ready(struct world *world)
+process_ready(struct world *world, enum clients_who who)
 {
 	struct peer peer = {0};
 	int fds[2];
 
 	ATF_REQUIRE(
 	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) == 0);
-	clients_set_http(world->clients, fds[0], world->now);
+	clients_set_process(world->clients, fds[0], who, world->now);
 	peer.buf = imsgbuf_new(fds[1]);
 	ATF_REQUIRE(peer.buf != NULL);
 	return peer_hello(world, peer);
@@ -692,18 +693,21 @@ ATF_TC_BODY(many, tc)
 	clients_free(world.clients);
 }
 
-/* Whatever it asks but to be shown: it is no longer to be trusted. */
-ATF_TC_WITHOUT_HEAD(http);
-ATF_TC_BODY(http, tc)
+/* What a process of ours may ask for, and that it is ended for all else. */
+static void
+process_rights(enum clients_who who, const uint32_t *allowed, size_t n)
 {
 	const struct ctl_target target = {"host1"};
 
 	for (uint32_t type = 0; type < CTL_TYPE_MAX; type++) {
 		struct world world;
 		struct peer peer;
+		bool may = false;
 
+		for (size_t i = 0; i < n; i++)
+			may |= allowed[i] == type;
 		world_open(&world);
-		peer = http_ready(&world);
+		peer = process_ready(&world, who);
 		if (type == CTL_SHOW)
 			peer_send(&peer, type, 1, &show, sizeof(show));
 		else if (type == CTL_RELOAD || type == CTL_RESET)
@@ -711,12 +715,49 @@ ATF_TC_BODY(http, tc)
 		else
 			peer_send(&peer, type, 1, &target, sizeof(target));
 		world_run(&world);
-		ATF_CHECK_EQ(type == CTL_SHOW ? 0 : 1, world.distrusted);
-		ATF_CHECK_EQ(type == CTL_SHOW ? 1 : 0, world.nasked);
-		ATF_CHECK_EQ(type == CTL_SHOW, !peer_closed(&peer));
+		ATF_CHECK_EQ_MSG(
+		    may ? 0 : 1, world.distrusted, "type %u", type);
+		ATF_CHECK_EQ_MSG(may ? 1 : 0, world.nasked, "type %u", type);
+		ATF_CHECK_EQ(may, !peer_closed(&peer));
 		clients_free(world.clients);
 		imsgbuf_free(peer.buf);
 	}
+}
+
+ATF_TC_WITHOUT_HEAD(http);
+ATF_TC_BODY(http, tc)
+{
+	static const uint32_t allowed[] = {CTL_SHOW};
+
+	process_rights(CLIENTS_HTTP, allowed, 1);
+}
+
+ATF_TC_WITHOUT_HEAD(kube);
+ATF_TC_BODY(kube, tc)
+{
+	static const uint32_t allowed[] = {
+	    CTL_SHOW, CTL_CONNECT, CTL_FORGET, CTL_RMPEER};
+
+	process_rights(CLIENTS_KUBE, allowed, 4);
+}
+
+/* Its targets are nodes, not what the operator named. */
+ATF_TC_WITHOUT_HEAD(kube_names_nodes);
+ATF_TC_BODY(kube_names_nodes, tc)
+{
+	const struct ctl_target target = {"10.0.0.1"};
+	struct world world;
+	struct peer peer;
+
+	world_open(&world);
+	peer = process_ready(&world, CLIENTS_KUBE);
+	peer_send(&peer, CTL_CONNECT, 1, &target, sizeof(target));
+	world_run(&world);
+	ATF_CHECK_EQ(1, world.nasked);
+	ATF_CHECK_EQ(IMSG_NODE_ADD, world.asked[0].type);
+	ATF_CHECK_EQ(CLIENTS_PARENT, world.asked[0].server);
+	clients_free(world.clients);
+	imsgbuf_free(peer.buf);
 }
 
 /* There is room for it however many others came, and a new one replaces it. */
@@ -730,8 +771,8 @@ ATF_TC_BODY(http_place, tc)
 	for (size_t i = 0; i < CLIENTS_MAX; i++)
 		others[i] = peer_ready(&world, 0);
 	ATF_CHECK(clients_full(world.clients));
-	first = http_ready(&world);
-	second = http_ready(&world);
+	first = process_ready(&world, CLIENTS_HTTP);
+	second = process_ready(&world, CLIENTS_HTTP);
 	ATF_CHECK(peer_closed(&first));
 	ATF_CHECK_EQ(0, world.distrusted);
 	peer_send(&second, CTL_SHOW, 7, &show, sizeof(show));
@@ -797,6 +838,8 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, many);
 	ATF_TP_ADD_TC(tp, servers);
 	ATF_TP_ADD_TC(tp, http);
+	ATF_TP_ADD_TC(tp, kube);
+	ATF_TP_ADD_TC(tp, kube_names_nodes);
 	ATF_TP_ADD_TC(tp, http_place);
 	return atf_no_error();
 }

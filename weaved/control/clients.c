@@ -38,8 +38,8 @@ struct answer {
 
 struct client {
 	enum client_state state;
-	bool http;
 	uid_t uid;
+	enum clients_who who;
 	struct imsgbuf *buf;
 	uint64_t deadline; /* UINT64_MAX: none */
 	uint32_t id; /* under way, issued here; 0: none */
@@ -58,12 +58,12 @@ struct clients {
 	uint32_t last_id;
 	size_t others_bytes; /* of out_bytes, uid not 0 */
 	struct log_limit limit;
-	struct client slots[CLIENTS_SLOTS]; /* the last one is http's */
+	struct client slots[CLIENTS_SLOTS]; /* the last are processes' */
 };
 
 struct request_kind {
 	uint32_t type; /* enum ctl_type */
-	bool anybody; /* else uid 0 only */
+	unsigned who; /* enum clients_who: they may */
 	enum clients_server server;
 	uint32_t relayed; /* enum imsg_type */
 	const char *(*check)(const void *data);
@@ -78,7 +78,7 @@ static const char *check_claim(const void *);
 static const char *check_bench(const void *);
 static const char *check_expose(const void *);
 static const char *check_hide(const void *);
-static const struct request_kind *request_find(uint32_t);
+static const struct request_kind *request_find(uint32_t, enum clients_who);
 static struct client *client_by_id(
     struct clients *, enum clients_server, uint32_t);
 static unsigned client_slot(const struct clients *, const struct client *);
@@ -89,6 +89,7 @@ static void client_close(struct clients *, struct client *);
 static void client_drop(
     struct clients *, struct client *, const char *, uint64_t);
 static void client_watch(struct clients *, struct client *);
+static bool client_is_process(const struct client *);
 static bool client_send(struct clients *, struct client *, uint32_t, uint32_t,
     const void *, size_t, uint64_t);
 static bool client_finish(
@@ -104,30 +105,36 @@ static const char *client_message(
 
 /* The policy: what may be asked, by whom, and who answers. */
 static const struct request_kind kinds[] = {
-    {CTL_SHOW, true, CLIENTS_ENGINE, IMSG_SHOW, check_show, "show"},
-    {CTL_CONNECT, false, CLIENTS_PARENT, IMSG_CONNECT, check_target,
+    {CTL_SHOW, CLIENTS_ROOT | CLIENTS_OTHERS | CLIENTS_HTTP | CLIENTS_KUBE,
+	CLIENTS_ENGINE, IMSG_SHOW, check_show, "show"},
+    {CTL_CONNECT, CLIENTS_ROOT, CLIENTS_PARENT, IMSG_CONNECT, check_target,
 	"connect peers"},
-    {CTL_FORGET, false, CLIENTS_PARENT, IMSG_FORGET, check_target,
+    {CTL_FORGET, CLIENTS_ROOT, CLIENTS_PARENT, IMSG_FORGET, check_target,
 	"forget peers"},
-    {CTL_RELOAD, false, CLIENTS_PARENT, IMSG_RELOAD, NULL,
+    {CTL_CONNECT, CLIENTS_KUBE, CLIENTS_PARENT, IMSG_NODE_ADD, check_target,
+	"tell of nodes"},
+    {CTL_FORGET, CLIENTS_KUBE, CLIENTS_PARENT, IMSG_NODE_REMOVE, check_target,
+	"tell of nodes"},
+    {CTL_RELOAD, CLIENTS_ROOT, CLIENTS_PARENT, IMSG_RELOAD, NULL,
 	"reload the configuration"},
-    {CTL_LOG_LEVEL, false, CLIENTS_PARENT, IMSG_SET_LOG_LEVEL, check_log_level,
-	"set the log level"},
-    {CTL_IP_ALLOCATE, false, CLIENTS_ENGINE, IMSG_IP_ALLOCATE, check_ip,
+    {CTL_LOG_LEVEL, CLIENTS_ROOT, CLIENTS_PARENT, IMSG_SET_LOG_LEVEL,
+	check_log_level, "set the log level"},
+    {CTL_IP_ALLOCATE, CLIENTS_ROOT, CLIENTS_ENGINE, IMSG_IP_ALLOCATE, check_ip,
 	"allocate addresses"},
-    {CTL_IP_CLAIM, false, CLIENTS_ENGINE, IMSG_IP_CLAIM, check_claim,
+    {CTL_IP_CLAIM, CLIENTS_ROOT, CLIENTS_ENGINE, IMSG_IP_CLAIM, check_claim,
 	"claim addresses"},
-    {CTL_IP_RELEASE, false, CLIENTS_ENGINE, IMSG_IP_RELEASE, check_ip,
+    {CTL_IP_RELEASE, CLIENTS_ROOT, CLIENTS_ENGINE, IMSG_IP_RELEASE, check_ip,
 	"release addresses"},
-    {CTL_RMPEER, false, CLIENTS_ENGINE, IMSG_RMPEER, check_target,
-	"remove peers"},
-    {CTL_RESET, false, CLIENTS_ENGINE, IMSG_RESET, NULL,
+    {CTL_RMPEER, CLIENTS_ROOT | CLIENTS_KUBE, CLIENTS_ENGINE, IMSG_RMPEER,
+	check_target, "remove peers"},
+    {CTL_RESET, CLIENTS_ROOT, CLIENTS_ENGINE, IMSG_RESET, NULL,
 	"give the addresses away"},
-    {CTL_BENCH, false, CLIENTS_ENGINE, IMSG_BENCH, check_bench,
+    {CTL_BENCH, CLIENTS_ROOT, CLIENTS_ENGINE, IMSG_BENCH, check_bench,
 	"measure paths"},
-    {CTL_EXPOSE, false, CLIENTS_PARENT, IMSG_EXPOSE, check_expose,
+    {CTL_EXPOSE, CLIENTS_ROOT, CLIENTS_PARENT, IMSG_EXPOSE, check_expose,
 	"expose the host"},
-    {CTL_HIDE, false, CLIENTS_PARENT, IMSG_HIDE, check_hide, "hide the host"},
+    {CTL_HIDE, CLIENTS_ROOT, CLIENTS_PARENT, IMSG_HIDE, check_hide,
+	"hide the host"},
 };
 
 static const char *
@@ -216,8 +223,7 @@ check_expose(const void *data)
 	struct ctl_expose message;
 
 	memcpy(&message, data, sizeof(message));
-	return ctl_expose_ok(&message) ? NULL
-				       : "no host can have this address";
+	return ctl_expose_ok(&message) ? NULL : "no host can have this address";
 }
 
 static const char *
@@ -229,14 +235,19 @@ check_hide(const void *data)
 	return message.addr == 0 ? NULL : check_expose(data);
 }
 
+/* The kind that this client may ask for, else one that others may, or NULL. */
 static const struct request_kind *
-request_find(uint32_t type)
+request_find(uint32_t type, enum clients_who who)
 {
+	const struct request_kind *found = NULL;
+
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-		if (kinds[i].type == type)
-			return &kinds[i];
+		if (kinds[i].type != type)
+			continue;
+		if (found == NULL || (kinds[i].who & who) != 0)
+			found = &kinds[i];
 	}
-	return NULL;
+	return found;
 }
 
 struct clients *
@@ -273,7 +284,7 @@ client_slot(const struct clients *clients, const struct client *client)
 static bool
 client_is_other(const struct client *client)
 {
-	return client->uid != 0 && !client->http;
+	return client->who == CLIENTS_OTHERS;
 }
 
 static struct client *
@@ -328,6 +339,7 @@ clients_accepted(struct clients *clients, int fd, uid_t uid, uint64_t now)
 	}
 	client->state = CLIENT_NEW;
 	client->uid = uid;
+	client->who = uid == 0 ? CLIENTS_ROOT : CLIENTS_OTHERS;
 	client->deadline = now + CLIENTS_HELLO_MS;
 	TAILQ_INIT(&client->out);
 	client_watch(clients, client);
@@ -335,9 +347,11 @@ clients_accepted(struct clients *clients, int fd, uid_t uid, uint64_t now)
 
 /* Its uid is nobody's: what those of that uid may is decided on the socket. */
 void
-clients_set_http(struct clients *clients, int fd, uint64_t now)
+clients_set_process(
+    struct clients *clients, int fd, enum clients_who who, uint64_t now)
 {
-	struct client *client = &clients->slots[CLIENTS_MAX];
+	struct client *client =
+	    &clients->slots[CLIENTS_MAX + (who == CLIENTS_KUBE)];
 
 	if (client->state != CLIENT_FREE)
 		client_close(clients, client);
@@ -346,7 +360,7 @@ clients_set_http(struct clients *clients, int fd, uint64_t now)
 		return;
 	}
 	client->state = CLIENT_NEW;
-	client->http = true;
+	client->who = who;
 	client->uid = (uid_t)-1;
 	client->deadline = now + CLIENTS_HELLO_MS;
 	TAILQ_INIT(&client->out);
@@ -389,14 +403,20 @@ client_close(struct clients *clients, struct client *client)
 	memset(client, 0, sizeof(*client));
 }
 
+static bool
+client_is_process(const struct client *client)
+{
+	return client->who == CLIENTS_HTTP || client->who == CLIENTS_KUBE;
+}
+
 static void
 client_drop(struct clients *clients, struct client *client, const char *why,
     uint64_t now)
 {
 	uint32_t suppressed;
 
-	if (client->http)
-		clients->ops->distrust_http(clients->arg);
+	if (client_is_process(client))
+		clients->ops->distrust(clients->arg, client->who);
 	else if (log_limit_pass(&clients->limit, now, &suppressed))
 		log_warn("client of uid %u dropped: %s (%u more like this)",
 		    (unsigned)client->uid, why, suppressed);
@@ -489,13 +509,14 @@ client_hello(struct clients *clients, struct client *client,
 static const char *
 client_request(struct client *client, const struct imsg *imsg)
 {
+	const struct request_kind *kind =
+	    request_find(imsg->hdr.type, client->who);
 	struct request *request;
 
-	if (request_find(imsg->hdr.type) == NULL ||
-	    !ctl_valid(imsg->hdr.type, imsg->data, imsg->len))
+	if (kind == NULL || !ctl_valid(imsg->hdr.type, imsg->data, imsg->len))
 		return "it sent a malformed message";
-	if (client->http && imsg->hdr.type != CTL_SHOW)
-		return "it may only show";
+	if (client_is_process(client) && (kind->who & client->who) == 0)
+		return "it asked for what it may not";
 	if (client->nrequests == CLIENTS_REQUESTS_MAX)
 		return "it sent too many requests at once";
 	request = &client->requests[client->nrequests++];
@@ -512,10 +533,11 @@ client_start(struct clients *clients, struct client *client)
 {
 	static char denied[80];
 	const struct request *request = &client->requests[0];
-	const struct request_kind *kind = request_find(request->type);
+	const struct request_kind *kind =
+	    request_find(request->type, client->who);
 	const char *error;
 
-	if (client->uid != 0 && !kind->anybody) {
+	if ((kind->who & client->who) == 0) {
 		snprintf(denied, sizeof(denied),
 		    "permission denied: only root may %s", kind->action);
 		return denied;

@@ -16,7 +16,7 @@
 #include <stdint.h>
 
 #define CLIENTS_MAX 32 /* on the UNIX socket */
-#define CLIENTS_SLOTS (CLIENTS_MAX + 1) /* and the http process */
+#define CLIENTS_SLOTS (CLIENTS_MAX + 2) /* and http and kube */
 #define CLIENTS_OTHERS_MAX 24 /* uid not 0: root always gets in */
 #define CLIENTS_REQUESTS_MAX 8 /* of one client, waiting */
 #define CLIENTS_HELLO_MS 5000 /* to say hello */
@@ -36,11 +36,19 @@ enum clients_server {
 	CLIENTS_PARENT
 };
 
+/* Who a client is, as a set of rights. */
+enum clients_who {
+	CLIENTS_ROOT = 0x1, /* uid 0 */
+	CLIENTS_OTHERS = 0x2, /* any other uid */
+	CLIENTS_HTTP = 0x4, /* our own processes of these names */
+	CLIENTS_KUBE = 0x8
+};
+
 struct clients_ops {
 	/* Watch fd of the client in this slot; false, false: stop. */
 	void (*watch)(void *arg, unsigned slot, int fd, bool read, bool write);
-	/* The http process asked for what it may not, or does not read. */
-	void (*distrust_http)(void *arg);
+	/* A process of ours asked for what it may not, or does not read. */
+	void (*distrust)(void *arg, enum clients_who who);
 	/* Sends an imsg of weaved.h. False: nobody is there. */
 	bool (*ask)(void *arg, enum clients_server server, uint32_t type,
 	    uint32_t id, const void *data, size_t len);
@@ -55,10 +63,11 @@ bool clients_full(const struct clients *clients);
 /* Takes over fd; a client too many is closed. uid: from SO_PEERCRED. */
 void clients_accepted(struct clients *clients, int fd, uid_t uid, uint64_t now);
 /*
- * Takes over fd, the pipe to the http process, in place of an earlier one.
- * That client may only show, and what waits for it is its own matter.
+ * Takes over fd, the pipe to a process of our own, in place of an earlier one.
+ * What waits for it is its own matter.
  */
-void clients_set_http(struct clients *clients, int fd, uint64_t now);
+void clients_set_process(
+    struct clients *clients, int fd, enum clients_who who, uint64_t now);
 void clients_readable(struct clients *clients, unsigned slot, uint64_t now);
 void clients_writable(struct clients *clients, unsigned slot, uint64_t now);
 /* Drops who is late; returns when to call again, UINT64_MAX: never. */

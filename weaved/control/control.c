@@ -20,7 +20,7 @@ static void control_handle_row(void *, struct imsg *);
 static void control_handle_engine_end(void *, struct imsg *);
 static void control_engine_ended(void *, enum pipe_end);
 static void control_distrust_engine(void);
-static void control_distrust_http(void *);
+static void control_distrust(void *, enum clients_who);
 static void control_watch(void *, unsigned, int, bool, bool);
 static bool control_ask(
     void *, enum clients_server, uint32_t, uint32_t, const void *, size_t);
@@ -53,7 +53,7 @@ static const struct dispatch_entry engine_table[] = {
 
 static const struct clients_ops clients_ops = {
     .watch = control_watch,
-    .distrust_http = control_distrust_http,
+    .distrust = control_distrust,
     .ask = control_ask,
 };
 
@@ -64,9 +64,10 @@ control_handle_pipe(void *arg, struct imsg *imsg)
 
 	(void)arg;
 	memcpy(&message, imsg->data, sizeof(message));
-	if (message.proc == PROC_HTTP) {
-		clients_set_http(
-		    control.clients, imsg_take_fd(imsg), proc_now());
+	if (message.proc == PROC_HTTP || message.proc == PROC_KUBE) {
+		clients_set_process(control.clients, imsg_take_fd(imsg),
+		    message.proc == PROC_HTTP ? CLIENTS_HTTP : CLIENTS_KUBE,
+		    proc_now());
 		control_settle();
 		return;
 	}
@@ -146,10 +147,10 @@ control_engine_ended(void *arg, enum pipe_end end)
 }
 
 static void
-control_distrust_http(void *arg)
+control_distrust(void *arg, enum clients_who who)
 {
 	(void)arg;
-	child_distrust(PROC_HTTP);
+	child_distrust(who == CLIENTS_HTTP ? PROC_HTTP : PROC_KUBE);
 }
 
 static void

@@ -72,6 +72,8 @@ static const struct dispatch_entry parent_table[] = {
     DISPATCH(IMSG_PROCESS, struct ctl_process, engine_handle_process),
     DISPATCH(IMSG_IPAM_CONF, struct imsg_ipam_conf, engine_ipam_handle_conf),
     DISPATCH(IMSG_IPAM_SEED, struct imsg_ipam_seed, engine_ipam_handle_seed),
+    DISPATCH(IMSG_IPAM_MEMBERS, struct imsg_ipam_members,
+	engine_ipam_handle_members),
     {IMSG_IPAM_STATE, 1, IMSG_DATA_MAX, false, engine_ipam_handle_state},
     DISPATCH_EMPTY(IMSG_IPAM_STATE_END, engine_ipam_handle_state_end),
     DISPATCH(IMSG_IPAM_SAVED, struct imsg_ipam_saved, engine_ipam_handle_saved),

@@ -87,6 +87,7 @@ void engine_op_parent_message(
 /* engine_ipam.c: while IPAM is off all but the handlers do nothing. */
 void engine_ipam_handle_conf(void *arg, struct imsg *imsg);
 void engine_ipam_handle_seed(void *arg, struct imsg *imsg);
+void engine_ipam_handle_members(void *arg, struct imsg *imsg);
 void engine_ipam_handle_state(void *arg, struct imsg *imsg);
 void engine_ipam_handle_state_end(void *arg, struct imsg *imsg);
 void engine_ipam_handle_saved(void *arg, struct imsg *imsg);

@@ -76,6 +76,22 @@ engine_ipam_handle_conf(void *arg, struct imsg *imsg)
 	it.conf.subnet.len = message.subnet_len;
 	it.conf.init = (enum ipam_init)message.init;
 	it.conf.count = message.count;
+	it.conf.await = message.await;
+}
+
+void
+engine_ipam_handle_members(void *arg, struct imsg *imsg)
+{
+	struct imsg_ipam_members message;
+
+	(void)arg;
+	memcpy(&message, imsg->data, sizeof(message));
+	it.conf.await = false;
+	if (it.conf.count == 0)
+		it.conf.count = message.count;
+	if (it.ipam != NULL)
+		ipam_set_members(it.ipam, message.count, proc_now());
+	engine_tick();
 }
 
 void

@@ -75,6 +75,7 @@ conf_free(struct conf *conf)
 	free(conf->password_file);
 	free(conf->control_socket);
 	free(conf->state_directory);
+	free(conf->kubernetes_account);
 	free(conf);
 }
 
@@ -110,10 +111,11 @@ conf_finish(struct conf *conf, const struct conf_source *source,
     char error[CONF_ERROR_MAX])
 {
 	const struct conf_key *nickname = conf_key_find("nickname");
-	const char *given = conf_environment_host(source);
+	const char *given = conf_environment_get(source, "HOSTNAME");
 	char cause[CONF_CAUSE_MAX], host[NICKNAME_MAX];
 
-	if (!conf_ipalloc_check(conf, error))
+	if (!conf_ipalloc_check(conf, error) ||
+	    !conf_kubernetes_check(conf, source, error))
 		return -1;
 	if (conf->metrics.port != 0 &&
 	    endpoint_equal(conf->metrics, conf->status)) {

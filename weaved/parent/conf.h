@@ -11,6 +11,7 @@
 #include <stdio.h>
 
 #include "common/addr.h"
+#include "common/ctl.h"
 #include "common/log.h"
 
 #define CONF_PATH "/etc/weaved/weaved.conf"
@@ -89,6 +90,9 @@ struct conf {
 	enum log_level log;
 	struct endpoint metrics; /* of http; port 0: off */
 	struct endpoint status;
+	bool kubernetes;
+	char kubernetes_api[CTL_TEXT_MAX]; /* "host:port", if kubernetes */
+	char *kubernetes_account; /* absolute: a directory */
 	bool expect_npc; /* pods' network policies are to hold */
 };
 

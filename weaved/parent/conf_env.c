@@ -118,7 +118,6 @@ struct arguments {
 	char cause[CONF_CAUSE_MAX];
 };
 
-static const char *variable_value(const struct conf_source *, const char *);
 static const struct conf_key *setting_key(const struct setting *);
 static bool setting_apply(const struct setting *, struct conf *, const char *,
     const char *, char[CONF_CAUSE_MAX]);
@@ -131,9 +130,8 @@ static bool arguments_word(struct arguments *, const char *);
 static bool arguments_read(
     struct arguments *, const struct conf_source *, const char *);
 
-/* Empty means unset. */
-static const char *
-variable_value(const struct conf_source *source, const char *name)
+const char *
+conf_environment_get(const struct conf_source *source, const char *name)
 {
 	size_t len = strlen(name);
 
@@ -255,7 +253,7 @@ static bool
 arguments_read(struct arguments *args, const struct conf_source *source,
     const char *variable)
 {
-	const char *text = variable_value(source, variable), *word;
+	const char *text = conf_environment_get(source, variable), *word;
 	char *copy;
 	bool good = true;
 
@@ -277,7 +275,7 @@ conf_environment_read(struct conf *conf, const struct conf_source *source,
 	char cause[CONF_CAUSE_MAX];
 
 	for (size_t i = 0; i < COUNT(variables); i++) {
-		const char *text = variable_value(source, variables[i].name);
+		const char *text = conf_environment_get(source, variables[i].name);
 
 		if (text == NULL ||
 		    setting_apply(&variables[i], conf, text, SEPARATORS, cause))
@@ -291,12 +289,6 @@ conf_environment_read(struct conf *conf, const struct conf_source *source,
 	return -1;
 }
 
-const char *
-conf_environment_host(const struct conf_source *source)
-{
-	return variable_value(source, "HOSTNAME");
-}
-
 void
 conf_environment_idle(
     const struct conf_source *source, void (*note)(const char *name))
@@ -305,7 +297,7 @@ conf_environment_idle(
 
 	for (size_t i = 0; i < COUNT(variables); i++)
 		if (setting_key(&variables[i]) == NULL &&
-		    variable_value(source, variables[i].name) != NULL)
+		    conf_environment_get(source, variables[i].name) != NULL)
 			note(variables[i].name);
 	arguments_read(&args, source, "EXTRA_ARGS");
 }

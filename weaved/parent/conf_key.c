@@ -103,6 +103,15 @@ const struct conf_key conf_keys[CONF_KEYS] = {
 	.fallback = "", .fixed = true},
     {"ipalloc-init", &conf_type_init, FIELD(ipalloc_init),
 	.fallback = "consensus", .fixed = true},
+    {"kubernetes", &conf_type_yesno, FIELD(kubernetes), .fallback = "no",
+	.fixed = true},
+    {"kubernetes-api", &conf_type_text, FIELD(kubernetes_api),
+	.max = CTL_TEXT_MAX - 1, .check = conf_text_check_server,
+	.fallback = "", .fixed = true},
+    {"kubernetes-account", &conf_type_path, FIELD(kubernetes_account), .min = 1,
+	.max = 1023,
+	.fallback = "/var/run/secrets/kubernetes.io/serviceaccount",
+	.fixed = true},
     {"expect-npc", &conf_type_yesno, FIELD(expect_npc), .fallback = "no"},
 };
 

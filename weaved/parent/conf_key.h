@@ -49,7 +49,7 @@ struct conf_key {
 	bool fixed; /* while the daemon runs */
 };
 
-#define CONF_KEYS 31
+#define CONF_KEYS 34
 extern const struct conf_key conf_keys[CONF_KEYS];
 
 /* NULL: unknown. */
@@ -82,11 +82,17 @@ int conf_set_option(
 /* What the environment says. 0, or -1 and see error: "WEAVE_MTU: what". */
 int conf_environment_read(struct conf *conf, const struct conf_source *source,
     char error[CONF_ERROR_MAX]);
-/* HOSTNAME, or NULL. */
-const char *conf_environment_host(const struct conf_source *source);
+/* A variable, or NULL; empty means unset. */
+const char *conf_environment_get(
+    const struct conf_source *source, const char *name);
 
 /* Do the keys ipalloc-* fit together? */
 bool conf_ipalloc_check(const struct conf *conf, char error[CONF_ERROR_MAX]);
+
+/* Is there an API server, if one is to be asked? */
+bool conf_kubernetes_check(struct conf *conf, const struct conf_source *source,
+    char error[CONF_ERROR_MAX]);
+bool conf_text_check_server(const char *text, char cause[CONF_CAUSE_MAX]);
 
 /* Valid UTF-8 without control characters? */
 bool conf_text_check(const char *text, char cause[CONF_CAUSE_MAX]);

@@ -107,6 +107,55 @@ parent_handle_forget(void *arg, struct imsg *imsg)
 	parent_answer(imsg, "");
 }
 
+/* The API server names addresses, no more, and none that others may not. */
+void
+parent_handle_node_add(void *arg, struct imsg *imsg)
+{
+	char text[CTL_TEXT_MAX], error[CONF_ERROR_MAX] = "";
+	struct target *target;
+	uint32_t addr;
+
+	(void)arg;
+	if (!parent_copy_target(imsg, text, error) ||
+	    !ipv4_parse(text, &addr) || !dial_allowed(addr)) {
+		parent_answer(imsg, "no address that a node can have");
+		return;
+	}
+	if ((target = targets_find(&parent.targets, text)) == NULL) {
+		if ((target = targets_add(&parent.targets, text)) == NULL) {
+			parent_answer(imsg, "too many targets");
+			return;
+		}
+		parent_send_target(target);
+	}
+	target->discovered = true;
+	parent_answer(imsg, "");
+}
+
+/* What the operator gave as well stays. */
+void
+parent_handle_node_remove(void *arg, struct imsg *imsg)
+{
+	char text[CTL_TEXT_MAX], error[CONF_ERROR_MAX];
+	struct imsg_target_id message;
+	struct target *target;
+
+	(void)arg;
+	if (parent_copy_target(imsg, text, error) &&
+	    (target = targets_find(&parent.targets, text)) != NULL &&
+	    target->discovered) {
+		target->discovered = false;
+		if (!target->configured && !target->added) {
+			message.target = target->id;
+			spawn_send(parent.procs[PROC_ENGINE],
+			    IMSG_TARGET_REMOVE, 0, -1, &message,
+			    sizeof(message));
+			targets_remove(&parent.targets, target);
+		}
+	}
+	parent_answer(imsg, "");
+}
+
 void
 parent_handle_log_level(void *arg, struct imsg *imsg)
 {

@@ -4,6 +4,7 @@
 
 #include "common/log.h"
 #include "weaved/parent/ipam.h"
+#include "weaved/parent/kubernetes.h"
 #include "weaved/weaved.h"
 
 /* The file that the engine is sending. */
@@ -12,6 +13,8 @@ static struct {
 	size_t len;
 	size_t room;
 } incoming;
+
+static bool discard; /* until there is a new engine */
 
 static void incoming_clear(void);
 static bool incoming_append(const void *, size_t);
@@ -63,6 +66,9 @@ send_conf(struct spawn *engine, const struct conf *conf)
 	message.subnet_len = subnet.len;
 	message.init = (uint8_t)init->mode;
 	message.count = init->count;
+	message.await = kubernetes_awaits(conf);
+	if (message.count == 0)
+		message.count = kubernetes_members();
 	spawn_send(engine, IMSG_IPAM_CONF, 0, -1, &message, sizeof(message));
 	for (size_t i = 0; i < init->nseeds; i++) {
 		seed.name = init->seeds[i];
@@ -95,10 +101,17 @@ ipam_start_engine(
     struct spawn *engine, const struct conf *conf, const struct state *state)
 {
 	incoming_clear();
+	discard = false;
 	if (conf->ipalloc_range.len == 0)
 		return;
 	send_conf(engine, conf);
 	send_file(engine, conf, state);
+}
+
+void
+ipam_discard(void)
+{
+	discard = true;
 }
 
 void
@@ -117,7 +130,8 @@ ipam_handle_save_end(struct spawn *engine, const struct state *state)
 	struct imsg_ipam_saved message = {0};
 
 	errno = EIO;
-	if (state_save_ipam(state, incoming.data, incoming.len) == -1)
+	if (!discard &&
+	    state_save_ipam(state, incoming.data, incoming.len) == -1)
 		message.error = errno == 0 ? (uint32_t)EIO : (uint32_t)errno;
 	incoming_clear();
 	spawn_send(engine, IMSG_IPAM_SAVED, 0, -1, &message, sizeof(message));

@@ -15,6 +15,7 @@
 #include "weaved/parent/http.h"
 #include "weaved/parent/output.h"
 #include "weaved/parent/ipam.h"
+#include "weaved/parent/kubernetes.h"
 #include "weaved/parent/parent_internal.h"
 
 #define STOP_MS 700 /* children that live longer are killed */
@@ -25,6 +26,8 @@ struct parent parent;
 static void parent_ready(struct spawn *);
 static void parent_gone(struct spawn *);
 static void parent_handle_distrust(void *, struct imsg *);
+static void parent_handle_kube_account(void *, struct imsg *);
+static void parent_handle_kube_member(void *, struct imsg *);
 
 static const struct dispatch_entry engine_table[] = {
     SPAWN_DISPATCH,
@@ -63,6 +66,8 @@ static const struct dispatch_entry control_table[] = {
     DISPATCH(IMSG_EXPOSE, struct ctl_expose, parent_handle_expose),
     DISPATCH(IMSG_HIDE, struct ctl_expose, parent_handle_hide),
     DISPATCH(IMSG_SET_LOG_LEVEL, struct ctl_log_level, parent_handle_log_level),
+    DISPATCH(IMSG_NODE_ADD, struct ctl_target, parent_handle_node_add),
+    DISPATCH(IMSG_NODE_REMOVE, struct ctl_target, parent_handle_node_remove),
 };
 
 static const struct dispatch_entry resolver_table[] = {
@@ -73,8 +78,8 @@ static const struct dispatch_entry resolver_table[] = {
 static const struct dispatch_entry netcfg_table[] = {
     SPAWN_DISPATCH,
     DISPATCH(IMSG_END, struct ctl_end, parent_handle_netcfg_end),
-    DISPATCH(IMSG_NETCFG_ADOPTED, struct ctl_expose,
-	parent_handle_netcfg_adopted),
+    DISPATCH(
+	IMSG_NETCFG_ADOPTED, struct ctl_expose, parent_handle_netcfg_adopted),
     DISPATCH(
 	IMSG_NETCFG_DONE, struct imsg_netcfg_done, parent_handle_netcfg_done),
     DISPATCH(
@@ -84,6 +89,14 @@ static const struct dispatch_entry netcfg_table[] = {
 /* It talks to the network: its word counts for nothing here. */
 static const struct dispatch_entry http_table[] = {
     SPAWN_DISPATCH,
+};
+
+static const struct dispatch_entry kube_table[] = {
+    SPAWN_DISPATCH,
+    DISPATCH(IMSG_DISTRUST, struct imsg_pipe, parent_handle_distrust),
+    DISPATCH_EMPTY(IMSG_KUBE_ACCOUNT, parent_handle_kube_account),
+    DISPATCH(
+	IMSG_KUBE_MEMBER, struct imsg_kube_member, parent_handle_kube_member),
 };
 
 #define OPS(table)                                                       \
@@ -98,6 +111,7 @@ static const struct spawn_ops ops[PROC_MAX] = {
     [PROC_RESOLVER] = OPS(resolver_table),
     [PROC_NETCFG] = OPS(netcfg_table),
     [PROC_HTTP] = OPS(http_table),
+    [PROC_KUBE] = OPS(kube_table),
 };
 
 static bool parent_load(struct conf **, struct password **, char *, char *);
@@ -289,7 +303,8 @@ parent_send_target(const struct target *target)
 static bool
 parent_wants(enum proc_id proc)
 {
-	return proc != PROC_HTTP || http_wanted();
+	return (proc != PROC_HTTP || http_wanted()) &&
+	    (proc != PROC_KUBE || parent.conf->kubernetes);
 }
 
 /*
@@ -387,12 +402,17 @@ parent_ready(struct spawn *spawn)
 		    dup(parent.fds.control), NULL, 0);
 	if (spawn == parent.procs[PROC_HTTP])
 		http_send(spawn);
+	if (spawn == parent.procs[PROC_KUBE])
+		kubernetes_start(spawn, parent.conf, parent.name);
 	if (spawn == parent.procs[PROC_ENGINE] ||
 	    spawn == parent.procs[PROC_CONTROL])
 		parent_link(PROC_ENGINE, PROC_CONTROL);
 	if (spawn == parent.procs[PROC_HTTP] ||
 	    spawn == parent.procs[PROC_CONTROL])
 		parent_link(PROC_HTTP, PROC_CONTROL);
+	if (spawn == parent.procs[PROC_KUBE] ||
+	    spawn == parent.procs[PROC_CONTROL])
+		parent_link(PROC_KUBE, PROC_CONTROL);
 	parent_send_processes();
 	if (!parent.started)
 		parent_started();
@@ -477,10 +497,38 @@ parent_handle_distrust(void *arg, struct imsg *imsg)
 
 	memcpy(&message, imsg->data, sizeof(message));
 	if (message.proc == PROC_ENGINE || message.proc == PROC_CONTROL ||
-	    (message.proc == PROC_HTTP && sender == parent.procs[PROC_CONTROL]))
+	    ((message.proc == PROC_HTTP || message.proc == PROC_KUBE) &&
+		sender == parent.procs[PROC_CONTROL]))
 		spawn_distrust(parent.procs[message.proc]);
 	else
 		spawn_distrust(sender);
+}
+
+static void
+parent_handle_kube_account(void *arg, struct imsg *imsg)
+{
+	(void)imsg;
+	kubernetes_handle_account(arg, parent.conf);
+}
+
+/* An engine whose ranges are others' by now gives way to one without. */
+static void
+parent_handle_kube_member(void *arg, struct imsg *imsg)
+{
+	struct imsg_ipam_members members;
+	struct imsg_kube_member message;
+
+	memcpy(&message, imsg->data, sizeof(message));
+	if (kubernetes_handle_member(&message, parent.conf, parent.state))
+		spawn_kill(parent.procs[PROC_ENGINE]);
+	if (message.missing) {
+		spawn_send(arg, IMSG_KUBE_CLEARED, 0, -1, NULL, 0);
+		return;
+	}
+	members.count = message.nodes;
+	if (parent.conf->ipalloc_range.len != 0)
+		spawn_send(parent.procs[PROC_ENGINE], IMSG_IPAM_MEMBERS, 0, -1,
+		    &members, sizeof(members));
 }
 
 /* The list of the configuration is new; what the operator added stays. */
@@ -505,7 +553,7 @@ parent_merge_targets(void)
 		target->configured = true;
 	}
 	TAILQ_FOREACH_SAFE(target, &parent.targets, entry, next) {
-		if (target->configured || target->added)
+		if (target->configured || target->added || target->discovered)
 			continue;
 		message.target = target->id;
 		spawn_send(parent.procs[PROC_ENGINE], IMSG_TARGET_REMOVE, 0, -1,

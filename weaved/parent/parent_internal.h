@@ -80,6 +80,8 @@ void parent_handle_connect(void *arg, struct imsg *imsg);
 void parent_handle_forget(void *arg, struct imsg *imsg);
 void parent_handle_log_level(void *arg, struct imsg *imsg);
 void parent_handle_reload(void *arg, struct imsg *imsg);
+void parent_handle_node_add(void *arg, struct imsg *imsg);
+void parent_handle_node_remove(void *arg, struct imsg *imsg);
 
 
 /* netcfg_requests.c */

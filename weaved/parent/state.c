@@ -15,6 +15,7 @@
 #include "weaved/parent/state.h"
 
 #define STATE_NAME "name"
+#define STATE_LIST "kubernetes-list"
 #define STATE_TARGETS "targets"
 #define STATE_EXPOSED "exposed"
 #define STATE_LOCK "lock"
@@ -297,6 +298,29 @@ int
 state_save_ipam(const struct state *state, const uint8_t *data, size_t len)
 {
 	return state_replace(state, STATE_IPAM, (const char *)data, len);
+}
+
+void
+state_load_list(const struct state *state, char *uid, size_t size)
+{
+	FILE *file = state_read(state, STATE_LIST);
+
+	uid[0] = '\0';
+	if (file == NULL)
+		return;
+	if (fgets(uid, (int)size, file) == NULL)
+		uid[0] = '\0';
+	uid[strcspn(uid, "\n")] = '\0';
+	fclose(file);
+}
+
+int
+state_save_list(const struct state *state, const char *uid)
+{
+	char text[CTL_TEXT_MAX];
+
+	snprintf(text, sizeof(text), "%s\n", uid);
+	return state_replace(state, STATE_LIST, text, strlen(text));
 }
 
 int

@@ -5,6 +5,7 @@
 #ifndef PARENT_STATE_H
 #define PARENT_STATE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -47,6 +48,12 @@ int state_save_exposed(
 uint8_t *state_load_ipam(const struct state *state, size_t max, size_t *len);
 /* 0 when it is on disk, or -1 with errno: then the old file is still there. */
 int state_save_ipam(const struct state *state, const uint8_t *data, size_t len);
+/*
+ * The UID of the cluster's list in which this peer was last, empty if none.
+ * 0, or -1 with errno.
+ */
+void state_load_list(const struct state *state, char *uid, size_t size);
+int state_save_list(const struct state *state, const char *uid);
 /* Renames it to ipam.damaged. */
 int state_set_ipam_aside(const struct state *state);
 

@@ -21,6 +21,7 @@ struct target {
 	char *text;
 	bool configured;
 	bool added; /* by the operator: kept on disk */
+	bool discovered; /* a node of Kubernetes */
 	uint32_t addrs[TARGETS_ADDRS_MAX];
 	size_t naddrs;
 	bool resolving; /* asked the resolver, no answer yet */

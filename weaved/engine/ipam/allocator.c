@@ -206,6 +206,16 @@ set_nickname(struct ipam *ipam, uint64_t peer, const char *text)
 }
 
 void
+ipam_set_members(struct ipam *ipam, uint32_t count, uint64_t now)
+{
+	ipam->conf.await = false;
+	if (ipam->conf.count == 0)
+		ipam->conf.count = count;
+	requests_try(ipam, now);
+	ipam_settle(ipam, now);
+}
+
+void
 ipam_set_nickname(struct ipam *ipam, const char *nickname, uint64_t now)
 {
 	if (strcmp(ipam->conf.nickname, nickname) == 0)

@@ -45,6 +45,7 @@ struct ipam_conf {
 	struct subnet subnet; /* default, within range */
 	enum ipam_init init;
 	uint32_t count; /* consensus: peers at first, 0: guess */
+	bool await; /* nothing is given out before ipam_set_members() */
 	uint64_t seeds[IPAM_SEEDS_MAX];
 	size_t nseeds;
 };
@@ -86,6 +87,8 @@ struct ipam *ipam_new(const struct ipam_conf *conf, const struct ipam_ops *ops,
     uint64_t now);
 void ipam_free(struct ipam *ipam);
 void ipam_set_nickname(struct ipam *ipam, const char *nickname, uint64_t now);
+/* Ends conf.await; count: of peers at first, where conf.count gave none. */
+void ipam_set_members(struct ipam *ipam, uint32_t count, uint64_t now);
 
 /* The answer to ops->save; error NULL: it is on disk. */
 void ipam_saved(struct ipam *ipam, const char *error, uint64_t now);

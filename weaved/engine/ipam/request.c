@@ -265,6 +265,13 @@ requests_try(struct ipam *ipam, uint64_t now)
 
 	if (TAILQ_EMPTY(&ipam->waiting))
 		return;
+	if (ipam->conf.await) {
+		TAILQ_FOREACH(request, &ipam->waiting, entry)
+			strlcpy(request->reason,
+			    "the cluster's list of peers is not known yet",
+			    sizeof(request->reason));
+		return;
+	}
 	ipam_establish(ipam, now);
 	round.n = 0;
 	TAILQ_FOREACH_SAFE(request, &ipam->waiting, entry, next)
