@@ -10,6 +10,8 @@
 #include <grp.h>
 #include <linux/capability.h>
 #include <linux/landlock.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
 #include <seccomp.h>
 #include <signal.h>
 #include <stdio.h>
@@ -43,6 +45,7 @@ static const char *const engine_calls[] = {CALLS_COMMON,
     CALLS_SANITIZE "accept4", /* neighbours */
     "getsockname", /* the local address of an accepted one */
     "sendto", "recvfrom", /* neighbours */
+    "getsockopt TCP_INFO", /* the round trip, for status */
     "shutdown", /* end a handshake without losing its last frame */
     NULL};
 
@@ -258,6 +261,10 @@ sandbox_add_call(scmp_filter_ctx ctx, const char *name)
 {
 	int call = seccomp_syscall_resolve_name(name);
 
+	if (strcmp(name, "getsockopt TCP_INFO") == 0)
+		return seccomp_rule_add(ctx, SCMP_ACT_ALLOW,
+		    SCMP_SYS(getsockopt), 2, SCMP_A1(SCMP_CMP_EQ, IPPROTO_TCP),
+		    SCMP_A2(SCMP_CMP_EQ, TCP_INFO));
 	if (strcmp(name, "ioctl FIONREAD") == 0)
 		return seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
 		    SCMP_A1(SCMP_CMP_EQ, FIONREAD));

@@ -84,6 +84,7 @@ ATF_TC_BODY(pages, tc)
 	    pair.a->address);
 	http_require(pair.b, "/status/connections", 200, line);
 	http_require(pair.b, "/status/ipam", 200, "");
+	http_require(pair.b, "/status/keys", 200, pair.a->name);
 	ATF_REQUIRE(host_ctl(pair.b, out, sizeof(out), "status targets") == 0);
 	http_require(pair.b, "/status/targets", 200, out);
 	ATF_REQUIRE(host_ctl(pair.b, out, sizeof(out), "status peers") == 0);
@@ -178,13 +179,17 @@ ATF_TC_WITHOUT_HEAD(traffic);
 ATF_TC_BODY(traffic, tc)
 {
 	struct pair pair = http_pair(NET_ENCRYPTED);
-	char sent[128], up[128];
-	double before;
+	char sent[128], up[128], rtt[128];
+	double before, seconds;
 
 	pair_start(&pair, PAIR_MTU);
 	snprintf(sent, sizeof(sent),
 	    "weaved_peer_sent_packets_total{peer=\"%s\"}", pair.a->name);
 	snprintf(up, sizeof(up), "weaved_peer_up{peer=\"%s\"}", pair.a->name);
+	snprintf(rtt, sizeof(rtt), "weaved_peer_rtt_seconds{peer=\"%s\"}",
+	    pair.a->name);
+	seconds = web_metric(web_get(pair.b, METRICS, "/metrics"), rtt);
+	ATF_CHECK_MSG(seconds > 0 && seconds < 10, "%f", seconds);
 	before = web_metric(web_get(pair.b, METRICS, "/metrics"), sent);
 	ATF_CHECK_MSG(before >= 0, "%f", before);
 	for (int i = 0; i < 20; i++)

@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <event2/buffer.h>
+#include <linux/tcp.h>
 #include <netinet/in.h>
 #include <sodium.h>
 #include <stdlib.h>
@@ -105,6 +106,7 @@ static void mesh_op_rekey(
 static void mesh_op_switch(void *, uint32_t, uint64_t);
 static void mesh_op_hold(void *, uint32_t);
 static uint64_t mesh_op_volume(void *, uint32_t);
+static uint32_t engine_round_trip(uint32_t);
 static void mesh_op_describe(void *, uint32_t, struct ctl_connection *);
 static void mesh_op_peer_gone(void *, uint64_t);
 
@@ -724,11 +726,34 @@ mesh_op_volume(void *arg, uint32_t conn)
 	return overlay_volume(engine.overlay, conn);
 }
 
+/*
+ * As the kernel measures it by the acknowledgements of the connection, so also
+ * towards Weave's routers. Those of a message here and there are delayed on
+ * purpose; the least of some minutes is not.
+ */
+static uint32_t
+engine_round_trip(uint32_t conn)
+{
+	struct tcp_info info = {0};
+	socklen_t len = sizeof(info);
+	struct engine_watch *watch;
+
+	TAILQ_FOREACH(watch, &engine.watches, entry)
+		if (watch->conn == conn)
+			break;
+	if (watch == NULL ||
+	    getsockopt(watch->fd, IPPROTO_TCP, TCP_INFO, &info, &len) == -1)
+		return 0;
+	return info.tcpi_min_rtt == UINT32_MAX ? info.tcpi_rtt
+					       : info.tcpi_min_rtt;
+}
+
 static void
 mesh_op_describe(void *arg, uint32_t conn, struct ctl_connection *row)
 {
 	(void)arg;
 	overlay_describe(engine.overlay, conn, row);
+	row->rtt = engine_round_trip(conn);
 }
 
 static void

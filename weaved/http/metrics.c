@@ -75,6 +75,10 @@ static double peer_up(const struct peer *);
 static double peer_age(const struct peer *);
 static double peer_encrypted(const struct peer *);
 static double peer_mtu(const struct peer *);
+static double peer_rtt(const struct peer *);
+static double peer_key_age(const struct peer *);
+static double peer_auth_age(const struct peer *);
+static double peer_rekeys(const struct peer *);
 static double peer_bytes_sent(const struct peer *);
 static double peer_bytes_received(const struct peer *);
 static double peer_packets_sent(const struct peer *);
@@ -93,6 +97,16 @@ static const struct peer_family peer_families[] = {
     {"weaved_peer_mtu_bytes", "gauge",
 	"Largest frame that the path to the peer takes, 0 if not known.",
 	peer_mtu},
+    {"weaved_peer_rtt_seconds", "gauge",
+	"Least round trip of the control connection in the last minutes, 0 if "
+	"not known.",
+	peer_rtt},
+    {"weaved_peer_key_age_seconds", "gauge",
+	"Age of the keys in use, 0 without a password.", peer_key_age},
+    {"weaved_peer_authentication_age_seconds", "gauge",
+	"For how long the peer has not proved the password.", peer_auth_age},
+    {"weaved_peer_rekeys_total", "counter",
+	"How often this connection got new keys.", peer_rekeys},
     {"weaved_peer_sent_bytes_total", "counter",
 	"Bytes of UDP payload sent to the peer.", peer_bytes_sent},
     {"weaved_peer_received_bytes_total", "counter",
@@ -122,6 +136,11 @@ static const struct counter_family counter_families[] = {
 	"cause", "Handshakes that failed, by cause."},
     {"mesh.rekeys", "weaved_rekeys_total", "counter", NULL,
 	"New keys of running connections."},
+    {"mesh.reauths", "weaved_reauthentications_total", "counter", NULL,
+	"Running connections whose peer proved the password anew."},
+    {"mesh.reauths.failed", "weaved_reauthentication_failures_total", "counter",
+	NULL,
+	"Running connections whose peer could not prove the password anew."},
     {"mesh.accept.refused", "weaved_accepts_refused_total", "counter", NULL,
 	"Connections of peers refused at once: too many or too fast."},
     {"overlay.drop.", "weaved_drops_total", "counter", "reason",
@@ -537,6 +556,30 @@ static double
 peer_mtu(const struct peer *peer)
 {
 	return peer->row->mtu;
+}
+
+static double
+peer_rtt(const struct peer *peer)
+{
+	return peer->row->rtt / 1e6;
+}
+
+static double
+peer_key_age(const struct peer *peer)
+{
+	return peer->row->key_age;
+}
+
+static double
+peer_auth_age(const struct peer *peer)
+{
+	return peer->row->auth_age;
+}
+
+static double
+peer_rekeys(const struct peer *peer)
+{
+	return peer->row->epoch;
 }
 
 static double

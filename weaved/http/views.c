@@ -17,6 +17,7 @@ static int print_connections(const struct report *, FILE *);
 static int print_peers(const struct report *, FILE *);
 static int print_targets(const struct report *, FILE *);
 static int print_ipam(const struct report *, FILE *);
+static int print_keys(const struct report *, FILE *);
 static int print_report(const struct report *, FILE *);
 static int print_healthz(const struct report *, FILE *);
 static int print_readyz(const struct report *, FILE *);
@@ -37,6 +38,8 @@ const struct view views[VIEWS] = {
 	print_targets},
     {"/status/ipam", CTL_SHOW_STATUS | CTL_SHOW_IPAM, FRESH, false, TEXT,
 	print_ipam},
+    {"/status/keys", CTL_SHOW_STATUS | CTL_SHOW_CONNECTIONS, FRESH, false, TEXT,
+	print_keys},
     {"/report", CTL_SHOW_ALL, FRESH_REPORT, false, JSON, print_report},
 };
 
@@ -88,6 +91,13 @@ static int
 print_ipam(const struct report *report, FILE *out)
 {
 	output_text.print[OUTPUT_IPAM](report, out);
+	return 200;
+}
+
+static int
+print_keys(const struct report *report, FILE *out)
+{
+	output_text.print[OUTPUT_KEYS](report, out);
 	return 200;
 }
 

@@ -22,7 +22,7 @@ struct view {
 	int (*print)(const struct report *report, FILE *out);
 };
 
-#define VIEWS 9
+#define VIEWS 10
 extern const struct view views[VIEWS];
 
 /* The view of a path, slash first, NULL: none there. */
