@@ -17,7 +17,6 @@
 #define POD_ADDRESSES_MAX 16
 #define POD_ROUTES_MAX 64
 #define POD_ERROR_MAX 512
-#define POD_EXPOSE_ID "weave:expose" /* owner of the bridge's addresses */
 
 struct pod {
 	const char *id; /* as IPAM knows it, shorter than CTL_IP_ID_MAX */

@@ -1,8 +1,11 @@
+#include <sys/socket.h>
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "common/expose.h"
 #include "weave-net/addresses.h"
 #include "weave-net/command.h"
 
@@ -18,6 +21,8 @@ static int open_ns(const struct session *, int *, struct cni_error *);
 static void init_pod(struct pod *, const struct session *, int);
 static int add_route(struct result *, const struct ipnet *,
     const struct ipnet *, struct cni_error *);
+static int find_gateway(const struct session *, const struct ipnet *,
+    struct ipnet *, struct cni_error *);
 static int choose_gateway(
     const struct session *, struct result *, struct cni_error *);
 static int complete_routes(
@@ -98,27 +103,51 @@ add_route(struct result *result, const struct ipnet *dst,
 	return 0;
 }
 
-/* Weave's way: without a word of gateways and routes it is the bridge. */
+/* The first address of the bridge, or the first one in the pod's subnet. */
+static int
+find_gateway(const struct session *session, const struct ipnet *pod,
+    struct ipnet *gateway, struct cni_error *error)
+{
+	struct ipnet list[POD_ADDRESSES_MAX];
+	char why[POD_ERROR_MAX];
+	int n;
+
+	n = pod_bridge_addresses(session->status.status.bridge, list, why);
+	if (n == -1)
+		return cni_fail(error, CNI_SETUP, NULL, "%s", why);
+	gateway->family = 0;
+	for (int i = n - 1; i >= 0; i--)
+		if (list[i].family == pod->family &&
+		    (gateway->family == 0 || ipnet_contains(pod, &list[i])))
+			*gateway = list[i];
+	return 0;
+}
+
+/*
+ * Weave's way: without a word of gateways and routes it is the bridge, which
+ * gets an address if it has none.
+ */
 static int
 choose_gateway(const struct session *session, struct result *result,
     struct cni_error *error)
 {
-	struct ipnet list[POD_ADDRESSES_MAX];
 	struct result_ip *first = &result->ips[0];
-	char why[POD_ERROR_MAX];
-	int n, chosen = -1;
+	const struct ctl_expose any = {0};
+	char why[CTLCLIENT_ERROR_MAX];
+	struct ctl_expose got;
 
 	if (first->gateway.family != 0 || result->nroutes > 0)
 		return 0;
-	n = pod_bridge_addresses(session->status.status.bridge, list, why);
-	if (n == -1)
-		return cni_fail(error, CNI_SETUP, NULL, "%s", why);
-	for (int i = n - 1; i >= 0; i--)
-		if (list[i].family == first->address.family &&
-		    (chosen == -1 || ipnet_contains(&first->address, &list[i])))
-			chosen = i;
-	if (chosen != -1)
-		first->gateway = list[chosen];
+	if (find_gateway(session, &first->address, &first->gateway, error) ==
+	    -1)
+		return -1;
+	if (first->gateway.family != 0 || first->address.family != AF_INET ||
+	    !session->status.has_ipam)
+		return 0;
+	if (expose_host(session->daemon, &any, CTLIP_WAIT_MS, &got, why) == -1)
+		return cni_fail(error, CNI_AGAIN, NULL,
+		    "unable to give the bridge an address: %s", why);
+	first->gateway = ipnet_from_ipv4(got.addr, got.len);
 	return 0;
 }
 

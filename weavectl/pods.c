@@ -510,7 +510,7 @@ keep_bridge(struct rows *rows, const char *bridge, char *error)
 	struct pods_row *row;
 	int n = pod_bridge_addresses(bridge, list, error);
 
-	if (n <= 0 || (row = new_row(rows, POD_EXPOSE_ID)) == NULL)
+	if (n <= 0 || (row = new_row(rows, CTL_EXPOSE_ID)) == NULL)
 		return n;
 	memcpy(row->addresses, list, sizeof(row->addresses));
 	row->naddresses = (size_t)n;
@@ -551,8 +551,8 @@ static int
 compare_rows(const void *left, const void *right)
 {
 	const struct pods_row *a = left, *b = right;
-	bool exposed_a = strcmp(a->id, POD_EXPOSE_ID) == 0;
-	bool exposed_b = strcmp(b->id, POD_EXPOSE_ID) == 0;
+	bool exposed_a = strcmp(a->id, CTL_EXPOSE_ID) == 0;
+	bool exposed_b = strcmp(b->id, CTL_EXPOSE_ID) == 0;
 
 	if (exposed_a != exposed_b)
 		return exposed_b - exposed_a;

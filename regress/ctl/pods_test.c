@@ -29,7 +29,7 @@ check(bool json, const char *golden)
 		.port = "vethwepl2345672",
 		.naddresses = 1},
 	    {.id = "gone\033", .naddresses = 1},
-	    {.id = POD_EXPOSE_ID,
+	    {.id = CTL_EXPOSE_ID,
 		.has_mac = true,
 		.mac = {0x8a, 0x3e, 0, 0, 0, 1},
 		.ifname = "weave",

@@ -79,12 +79,15 @@ ports(struct host *host)
 			return n;
 }
 
+/* Of others than the host itself. */
 static size_t
 addresses(struct host *host)
 {
-	json_t *rows = host_show(host, "ip list");
-	size_t n = json_array_size(rows);
+	json_t *rows = host_show(host, "ip list"), *row;
+	size_t i, n = 0;
 
+	json_array_foreach(rows, i, row)
+		n += strcmp(cni_text(row, "ID"), "weave:expose") != 0;
 	json_decref(rows);
 	return n;
 }
@@ -219,12 +222,12 @@ ATF_TC_BODY(repeated, tc)
 	/* Another interface, and another network of the same container. */
 	add.ifname = "eth1";
 	got = cni_run(&add);
-	ATF_CHECK_STREQ("10.32.0.2/24", cni_text(got->root, "ips.0.address"));
+	ATF_CHECK_STREQ("10.32.0.3/24", cni_text(got->root, "ips.0.address"));
 	add.ifname = "eth0";
 	add.netns = cni_netns(other);
 	add.conf = "{\"cniVersion\": \"1.0.0\", \"name\": \"n2\"}";
 	got = cni_run(&add);
-	ATF_CHECK_STREQ("10.32.0.3/24", cni_text(got->root, "ips.0.address"));
+	ATF_CHECK_STREQ("10.32.0.4/24", cni_text(got->root, "ips.0.address"));
 	require_ok(&del);
 	ATF_CHECK(!link_in(ns, "eth0"));
 	ATF_CHECK(link_in(ns, "eth1"));
@@ -290,6 +293,7 @@ ATF_TC_BODY(keys, tc)
 	const struct cni_answer *got;
 	char conf[512];
 
+	net_run(host->ns, "ip address add 10.32.0.254/24 dev weave");
 	call.conf = conf_of("1.1.0",
 	    "\"bridge\": \"weave\", \"mtu\": 1300, \"hairpinMode\": false, "
 	    "\"isGateway\": false, \"ipMasq\": false, \"ipam\": {"
@@ -328,7 +332,6 @@ ATF_TC_BODY(keys, tc)
 	refused(&call, 101, "the address is already owned by weave/eth0/c1");
 	call.container = "c1";
 	/* The bridge is the gateway if nobody says otherwise. */
-	net_run(host->ns, "ip address add 10.32.0.254/24 dev weave");
 	call.conf = CNI_CONF;
 	got = cni_run(&call);
 	ATF_CHECK_STREQ("10.32.0.254", cni_text(got->root, "routes.0.gw"));
@@ -347,6 +350,33 @@ ATF_TC_BODY(keys, tc)
 	require_ok(&call);
 	call.more[0] = "WEAVED_CONTROL=/run/nobody";
 	refused(&call, 11, "weaved is not running (no socket /run/nobody)");
+}
+
+/* A bridge without an address gets one, which is the gateway. */
+ATF_TC_WITHOUT_HEAD(exposed);
+ATF_TC_BODY(exposed, tc)
+{
+	struct host *host = one_host();
+	int ns = net_namespace(host->net);
+	struct cni_call call = call_of(host, "ADD", ns);
+	const struct cni_answer *got;
+	char out[1024];
+
+	for (int i = 0; i < 2; i++) {
+		got = cni_run(&call);
+		ATF_REQUIRE_MSG(got->status == 0, "%s", got->msg);
+		ATF_CHECK_STREQ(
+		    "10.32.0.1/24", cni_text(got->root, "ips.0.address"));
+		ATF_CHECK_STREQ(
+		    "10.32.0.2", cni_text(got->root, "ips.0.gateway"));
+	}
+	net_run(
+	    host->ns, "ip -o addr show weave | grep -q 'inet 10.32.0.2/24'");
+	net_run(ns,
+	    "ip route | grep -q '^default via 10.32.0.2' && "
+	    "ping -q -c 1 -W 5 10.32.0.2 >/dev/null");
+	host_ctl(host, out, sizeof(out), "ip list weave:expose");
+	ATF_CHECK_MSG(strstr(out, "10.32.0.2/24") != NULL, "%s", out);
 }
 
 ATF_TC_WITHOUT_HEAD(check);
@@ -613,6 +643,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, repeated);
 	ATF_TP_ADD_TC(tp, half_made);
 	ATF_TP_ADD_TC(tp, keys);
+	ATF_TP_ADD_TC(tp, exposed);
 	ATF_TP_ADD_TC(tp, check);
 	ATF_TP_ADD_TC(tp, garbage);
 	ATF_TP_ADD_TC(tp, status);
