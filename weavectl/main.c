@@ -7,6 +7,7 @@
 
 #include "common/expose.h"
 #include "common/log.h"
+#include "common/netcheck.h"
 #include "weavectl/client.h"
 #include "weavectl/doctor.h"
 #include "weavectl/ip.h"
@@ -34,6 +35,7 @@ static int act_expose(
     struct ctlclient *, const struct command *, char *const *, int, bool);
 static int act_pods(
     struct ctlclient *, const struct command *, char *const *, bool);
+static int check_network(const char *);
 static bool parse_seconds(const char *, int *);
 static int print(struct report *, const struct command *, const char *,
     const struct output *);
@@ -337,6 +339,31 @@ parse_bench(char *const *arguments, struct ctl_bench *bench)
 	return error == NULL;
 }
 
+/* Of the host that weavectl runs on, before a daemon does. */
+static int
+check_network(const char *text)
+{
+	char error[CTLCLIENT_ERROR_MAX];
+	struct netlink *netlink;
+	struct subnet range;
+	bool is_free;
+
+	if (!subnet_parse(text, &range) || range.len == 0) {
+		complain("no such subnet: %.32s", text);
+		return EXIT_USAGE;
+	}
+	if ((netlink = netlink_open(-1)) == NULL) {
+		complain("cannot read routes");
+		return EXIT_FAILED;
+	}
+	is_free =
+	    netcheck(netlink, range, NETCHECK_BRIDGE, error, sizeof(error));
+	netlink_close(netlink);
+	if (!is_free)
+		complain("%s", error);
+	return is_free ? EXIT_DONE : EXIT_FAILED;
+}
+
 static int
 run(const struct command *command, char *const *arguments,
     const struct output *output, const char *path, int seconds)
@@ -347,6 +374,8 @@ run(const struct command *command, char *const *arguments,
 	char error[CTLCLIENT_ERROR_MAX];
 	int result;
 
+	if (command->request == COMMAND_NETCHECK)
+		return check_network(arguments[0]);
 	if (command->request == CTL_LOG_LEVEL &&
 	    !parse_log_level(arguments[0], &level))
 		return EXIT_USAGE;

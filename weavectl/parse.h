@@ -13,7 +13,8 @@
 enum {
 	COMMAND_ATTACH = 1000,
 	COMMAND_DETACH,
-	COMMAND_PS
+	COMMAND_PS,
+	COMMAND_NETCHECK /* without the daemon */
 };
 
 struct command {

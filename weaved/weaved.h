@@ -254,7 +254,10 @@ struct imsg_netcfg_conf {
 	uint64_t name; /* of the peer: the bridge's MAC if it can be one */
 	uint32_t mtu;
 	uint8_t adopt; /* take over the addresses of the bridge */
-	uint8_t pad[3];
+	uint8_t range_len; /* 0: none, or not to be looked at */
+	uint8_t pad[2];
+	uint32_t range_addr; /* must be free of other routes */
+	uint8_t pad2[4];
 	char bridge[16];
 	char tap[16];
 };
@@ -377,7 +380,7 @@ struct imsg_kx2_cancel {
 	uint32_t handle;
 };
 
-_Static_assert(sizeof(struct imsg_netcfg_conf) == 48, "no padding");
+_Static_assert(sizeof(struct imsg_netcfg_conf) == 56, "no padding");
 _Static_assert(sizeof(struct imsg_ipam_conf) == 16, "no padding");
 _Static_assert(
     sizeof(struct imsg_kube_conf) == 16 + NICKNAME_MAX + CTL_TEXT_MAX,

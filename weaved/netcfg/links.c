@@ -12,6 +12,7 @@
 
 #include "common/addr.h"
 #include "common/log.h"
+#include "common/netcheck.h"
 #include "common/netlink.h"
 #include "weaved/netcfg/links.h"
 
@@ -20,6 +21,13 @@
 struct ports {
 	int master;
 	int *index;
+	size_t n;
+};
+
+#define LEFTOVERS_MAX 4
+
+struct leftovers {
+	struct netlink_link links[LEFTOVERS_MAX];
 	size_t n;
 };
 
@@ -48,6 +56,8 @@ static void drop_address(const struct ctl_expose *);
 static void adopt_address(void *, const struct ipnet *);
 static void note_address(void *, const struct ipnet *);
 static bool restore_addresses(char *);
+static void note_leftover(void *, const struct netlink_link *);
+static void clear_leftovers(void);
 static bool ports_have(const struct ports *, int);
 
 static bool
@@ -220,6 +230,37 @@ tell_ports(void)
 	it.ports = now;
 }
 
+/*
+ * Of Weave Net: its bridge's way to a datapath that nobody feeds any more
+ * (the other end goes too), and the dummy by which it set the MTU.
+ */
+static void
+note_leftover(void *arg, const struct netlink_link *link)
+{
+	struct leftovers *leftovers = arg;
+
+	if ((link->master == it.bridge || link->master == 0) &&
+	    leftovers->n < LEFTOVERS_MAX &&
+	    (strcmp(link->name, "vethwe-bridge") == 0 ||
+		strcmp(link->name, "vethwedu") == 0))
+		leftovers->links[leftovers->n++] = *link;
+}
+
+static void
+clear_leftovers(void)
+{
+	struct leftovers leftovers = {0};
+
+	netlink_list_links(it.netlink, note_leftover, &leftovers);
+	for (size_t i = 0; i < leftovers.n; i++)
+		if (netlink_delete_link(it.netlink, leftovers.links[i].index) ==
+		    0)
+			log_info("%s of Weave Net is removed",
+			    leftovers.links[i].name);
+		else
+			log_warn_errno("%s", leftovers.links[i].name);
+}
+
 static bool
 put_address(const struct ctl_expose *address, char *error)
 {
@@ -361,7 +402,13 @@ links_configure(const struct links_conf *conf)
 bool
 links_setup(char error[CTL_CAUSE_MAX])
 {
-	if (!adopt_bridge(error) || !attach_tap(error))
+	if ((it.conf.range.len > 0 &&
+		!netcheck(it.netlink, it.conf.range, it.conf.bridge, error,
+		    CTL_CAUSE_MAX)) ||
+	    !adopt_bridge(error))
+		return false;
+	clear_leftovers();
+	if (!attach_tap(error))
 		return false;
 	if (it.conf.adopt)
 		netlink_list_addresses(it.netlink, NETLINK_NSID_NONE, it.bridge,

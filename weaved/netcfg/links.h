@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/addr.h"
 #include "common/ctl.h"
 
 struct links_conf {
@@ -18,6 +19,7 @@ struct links_conf {
 	char tap[16];
 	struct ctl_expose exposed[CTL_EXPOSE_MAX];
 	size_t nexposed;
+	struct subnet range; /* must be free of other routes; len 0: none */
 	bool adopt; /* expose what addresses the bridge has */
 	/* Called once for each device of ours. */
 	void (*found)(int index);

@@ -58,12 +58,15 @@ handle_conf(void *arg, struct imsg *imsg)
 	memcpy(&message, imsg->data, sizeof(message));
 	if (memchr(message.bridge, '\0', sizeof(message.bridge)) == NULL ||
 	    memchr(message.tap, '\0', sizeof(message.tap)) == NULL ||
-	    !rules_name_ok(message.bridge) || message.tap[0] == '\0')
+	    !rules_name_ok(message.bridge) || message.tap[0] == '\0' ||
+	    message.range_len > 32)
 		fatalx("configuration refused");
 	memset(&it.next, 0, sizeof(it.next));
 	it.next.name = message.name;
 	it.next.mtu = message.mtu;
 	it.next.adopt = message.adopt;
+	it.next.range.addr = message.range_addr;
+	it.next.range.len = message.range_len;
 	it.next.found = found;
 	it.next.adopted = adopted;
 	strlcpy(it.next.bridge, message.bridge, sizeof(it.next.bridge));

@@ -159,6 +159,11 @@ parent_send_netcfg(void)
 	message.name = parent.name;
 	message.mtu = parent.conf->mtu;
 	message.adopt = it.adopt;
+	/* A route that comes later is no reason to end. */
+	if (!parent.host_ready) {
+		message.range_addr = parent.conf->ipalloc_range.addr;
+		message.range_len = parent.conf->ipalloc_range.len;
+	}
 	strlcpy(message.bridge, parent.conf->bridge, sizeof(message.bridge));
 	strlcpy(message.tap, parent.fds.tap_name, sizeof(message.tap));
 	spawn_send(netcfg, IMSG_NETCFG_CONF, 0, -1, &message, sizeof(message));
