@@ -24,4 +24,12 @@ echo "installing$missing"
 export DEBIAN_FRONTEND=noninteractive
 # shellcheck disable=SC2086 # a list of words
 install() { apt-get install -qq -y --no-install-recommends $missing; }
+# Tests run their own Prometheus: the package's service is not to start.
+service=
+case "$missing " in
+*" prometheus "*) [ ! -d /run/systemd/system ] || service=prometheus ;;
+esac
+[ -z "$service" ] || systemctl -q mask --runtime "$service" || service=
 install >/dev/null 2>&1 || { apt-get update -qq && install >/dev/null; }
+[ -z "$service" ] || { systemctl -q unmask --runtime "$service" &&
+    systemctl -q disable "$service"; }
