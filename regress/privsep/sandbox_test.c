@@ -163,6 +163,16 @@ ATF_TC_BODY(netcfg_calls, tc)
 	check_all_calls(PROC_NETCFG);
 }
 
+ATF_TC(http_calls);
+ATF_TC_HEAD(http_calls, tc)
+{
+	atf_tc_set_md_var(tc, "require.user", "root");
+}
+ATF_TC_BODY(http_calls, tc)
+{
+	check_all_calls(PROC_HTTP);
+}
+
 /* What an attacker who owns the engine would try first. */
 static void
 act_escape(long which)
@@ -344,6 +354,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, control_calls);
 	ATF_TP_ADD_TC(tp, resolver_calls);
 	ATF_TP_ADD_TC(tp, netcfg_calls);
+	ATF_TP_ADD_TC(tp, http_calls);
 	ATF_TP_ADD_TC(tp, escapes);
 	ATF_TP_ADD_TC(tp, resolver_files);
 	ATF_TP_ADD_TC(tp, engine_in_a_crowd);
