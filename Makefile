@@ -33,7 +33,7 @@ PKGS	= $(foreach l,$(LIBRARIES),$(firstword $(subst :, ,$(l))))
 
 DEPS	= gcc libc6-dev pkg-config \
 	  $(foreach l,$(LIBRARIES),$(lastword $(subst :, ,$(l))))
-DEPS_DEMO = $(DEPS) iproute2 iputils-ping procps iperf3 tcpdump
+DEPS_DEMO = $(DEPS) iproute2 iputils-ping procps iperf3 tcpdump curl
 DEPS_CHECK = $(DEPS_DEMO) atf-sh ethtool kyua libatf-dev mandoc nftables \
 	  systemd containernetworking-plugins iptables libssl-dev prometheus
 DEPS_LINT = $(DEPS) binutils clang-format clang-tidy mandoc shellcheck

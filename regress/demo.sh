@@ -95,7 +95,7 @@ daemon() {		# number peer...
 	background "host$n" "$n.log" "$build/weaved" -d \
 	    -o "nickname=host$n" -o "password-file=$work/password" \
 	    -o "control-socket=$work/$n.sock" \
-	    -o "state-directory=$work/state$n" "$@"
+	    -o "state-directory=$work/state$n" -o metrics=127.0.0.1:6782 "$@"
 }
 
 pod() {			# number
@@ -186,5 +186,11 @@ background pod3 iperf.log iperf3 -s -1 --forceflush
 await 10 "iperf3" grep -q listening "$work/iperf.log"
 within pod1 iperf3 -c 10.32.0.3 -t 5 -f m | grep -E 'sender|receiver' ||
     die "iperf3 failed"
+
+say "Some of what Prometheus would get from host1"
+within host1 curl -sf http://127.0.0.1:6782/metrics >"$work/metrics" ||
+    die "no metrics"
+grep -E '^weave_connections.* [1-9]|^weaved_(ready|peer_(up|sent_bytes_total|rtt_seconds|key_age_seconds))[ {]' \
+    "$work/metrics" || die "no metrics of peers"
 
 say "Done; everything is removed again"
