@@ -43,6 +43,7 @@
 
 static const char *const engine_calls[] = {CALLS_COMMON,
     CALLS_SANITIZE "accept4", /* neighbours */
+    "sched_yield", /* to those who receive what was written to the TAP */
     "getsockname", /* the local address of an accepted one */
     "sendto", "recvfrom", /* neighbours */
     "getsockopt TCP_INFO", /* the round trip, for status */

@@ -73,6 +73,12 @@ on_watch_write(void *arg, int fd, bool on)
 	(void)on;
 }
 
+static void
+on_give_way(void *arg)
+{
+	(void)arg;
+}
+
 static const struct overlay_ops ops = {
     .control = on_control,
     .established = on_established,
@@ -81,6 +87,7 @@ static const struct overlay_ops ops = {
     .next_hop = on_next_hop,
     .broadcast_hops = on_broadcast_hops,
     .watch_write = on_watch_write,
+    .give_way = on_give_way,
 };
 
 int

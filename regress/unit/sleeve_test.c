@@ -57,6 +57,7 @@ struct node {
 	int tap_far; /* ours */
 	uint64_t due;
 	int watched; /* descriptor to watch for writing, -1: none */
+	unsigned gave_way;
 	bool established[NODES + 1];
 	char failed[64];
 };
@@ -96,6 +97,7 @@ static bool on_peer_known(void *, uint64_t);
 static uint64_t on_next_hop(void *, uint64_t);
 static size_t on_broadcast_hops(void *, uint64_t, const uint64_t **);
 static void on_watch_write(void *, int, bool);
+static void on_give_way(void *);
 
 static const struct overlay_ops ops = {
     .control = on_control,
@@ -105,6 +107,7 @@ static const struct overlay_ops ops = {
     .next_hop = on_next_hop,
     .broadcast_hops = on_broadcast_hops,
     .watch_write = on_watch_write,
+    .give_way = on_give_way,
 };
 
 static int udp_socket(uint32_t, uint16_t, int);
@@ -212,6 +215,14 @@ on_watch_write(void *arg, int fd, bool on)
 
 	ATF_CHECK_EQ(on ? -1 : fd, node->watched);
 	node->watched = on ? fd : -1;
+}
+
+static void
+on_give_way(void *arg)
+{
+	struct node *node = arg;
+
+	node->gave_way++;
 }
 
 /*
@@ -1078,6 +1089,115 @@ OVERLAY_TEST(full_socket, "packets wait for a full socket, in order, bounded")
 	close(tun);
 }
 
+/* Length of the IP packet of the next datagram on the link, 0: none. */
+static size_t
+slow_link_next(int tun)
+{
+	uint8_t buf[2000];
+	ssize_t n;
+
+	while ((n = read(tun, buf, sizeof(buf))) > 0)
+		if (buf[12] == 8 && buf[13] == 0 && buf[23] == IPPROTO_UDP)
+			return (size_t)n - FRAME_ETHERNET;
+	return 0;
+}
+
+OVERLAY_TEST(heartbeat_overtakes, "data that waits delays no heartbeat")
+{
+	struct mesh_link link = {.peer = NAME(2),
+	    .uid = UID,
+	    .outbound = true,
+	    .has_overlays = true,
+	    .overlays = "sleeve",
+	    .local = {0x0a000001, PORT},
+	    .remote = {0x0a000002, PORT}};
+	struct node *node = &world.nodes[1];
+	const size_t around = 28 + SLEEVE_PLAIN_HEADER + SLEEVE_FRAME_HEADER;
+	const size_t heartbeat = around + FRAME_ETHERNET + 8;
+	const size_t data = around + FRAME_ETHERNET + 1200;
+	struct pollfd fds[2];
+	uint8_t frame[2000];
+	int tun, size = 1;
+	char cause[64];
+	size_t len, got;
+
+	world_start();
+	tun = slow_link();
+	fds[0] = (struct pollfd){.fd = tun, .events = POLLIN};
+	fds[1] = (struct pollfd){.fd = -1, .events = POLLOUT};
+	node->df = udp_socket(0x0a000001, PORT, IP_PMTUDISC_DO);
+	ATF_REQUIRE_EQ(0,
+	    setsockopt(node->df, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)));
+	overlay_set_udp(node->overlay, node->df,
+	    udp_socket(0x0a000001, PORT + 1, IP_PMTUDISC_DONT));
+	ATF_REQUIRE(
+	    overlay_prepare(node->overlay, 2, &link, cause, sizeof(cause)));
+	overlay_confirm(node->overlay, 2, world.now);
+	len = make_ipv4(frame, 1, 0, 1200, true);
+	while (node->watched == -1) {
+		for (int i = 0; i < 50; i++)
+			tap_send(1, frame, len);
+		overlay_tap_readable(node->overlay, world.now);
+	}
+	world.now += 1000;
+	overlay_tick(node->overlay, world.now);
+	/* What the kernel has taken goes first, then what waits here. */
+	do {
+		ATF_REQUIRE(poll(fds, 2, 10000) > 0);
+		fds[1].fd = node->df;
+		slow_link_read(tun);
+	} while ((fds[1].revents & POLLOUT) == 0);
+	slow_link_read(tun);
+	overlay_udp_writable(node->overlay, node->df, world.now);
+	/* Only a test of the path MTU may be before it. */
+	while ((got = slow_link_next(tun)) != heartbeat)
+		ATF_REQUIRE(got != 0 && got != data);
+	ATF_CHECK_EQ(data, slow_link_next(tun));
+	close(tun);
+}
+
+OVERLAY_TEST(bounded_turn, "no turn is longer than 100 frames of the TAP")
+{
+	uint8_t frame[2000];
+	size_t len;
+
+	world_start();
+	world_connect(1, 2, true, NULL);
+	ATF_REQUIRE(run_until(both_established, 400));
+	run_for(5000);
+	pods_meet();
+	len = make_ipv4(frame, 1, 2, 60, true);
+	for (int i = 0; i < 150; i++)
+		tap_send(1, frame, len);
+	overlay_tap_readable(world.nodes[1].overlay, world.now);
+	ATF_CHECK_EQ(0, world.nodes[1].gave_way);
+	ATF_CHECK_EQ(100 + 1, counter(1, "overlay.tap.frames_in"));
+	overlay_tap_readable(world.nodes[1].overlay, world.now);
+	ATF_CHECK_EQ(150 + 1, counter(1, "overlay.tap.frames_in"));
+}
+
+OVERLAY_TEST(gives_way, "receivers of many frames get a turn among them")
+{
+	struct node *node = &world.nodes[2];
+	uint8_t frame[2000];
+	size_t len;
+
+	world_start();
+	world_connect(1, 2, true, NULL);
+	ATF_REQUIRE(run_until(both_established, 400));
+	run_for(5000);
+	pods_meet();
+	len = make_ipv4(frame, 1, 2, 60, true);
+	for (int i = 0; i < 150; i++)
+		tap_send(1, frame, len);
+	overlay_tap_readable(world.nodes[1].overlay, world.now);
+	overlay_tap_readable(world.nodes[1].overlay, world.now);
+	node->gave_way = 0;
+	settle();
+	ATF_CHECK_EQ(150 + 1, counter(2, "overlay.tap.frames_out"));
+	ATF_CHECK(node->gave_way >= 2 && node->gave_way <= 5);
+}
+
 /* All frames out of the overlay of a node, super-frames cut, one after one. */
 static size_t
 tap_get_cut(int node, uint8_t *out, size_t lens[64], size_t *writes)
@@ -1343,6 +1463,9 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, silence);
 	ATF_TP_ADD_TC(tp, hostile);
 	ATF_TP_ADD_TC(tp, full_socket);
+	ATF_TP_ADD_TC(tp, heartbeat_overtakes);
+	ATF_TP_ADD_TC(tp, bounded_turn);
+	ATF_TP_ADD_TC(tp, gives_way);
 	ATF_TP_ADD_TC(tp, super_frames);
 	ATF_TP_ADD_TC(tp, super_too_big);
 	ATF_TP_ADD_TC(tp, super_flood);

@@ -6,6 +6,7 @@
 #include <event2/buffer.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
+#include <sched.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
@@ -146,6 +147,7 @@ static bool overlay_op_peer_known(void *, uint64_t);
 static uint64_t overlay_op_next_hop(void *, uint64_t);
 static size_t overlay_op_broadcast_hops(void *, uint64_t, const uint64_t **);
 static void overlay_op_watch_write(void *, int, bool);
+static void overlay_op_give_way(void *);
 
 static const struct overlay_ops overlay_ops = {
     .control = overlay_op_control,
@@ -155,6 +157,7 @@ static const struct overlay_ops overlay_ops = {
     .next_hop = overlay_op_next_hop,
     .broadcast_hops = overlay_op_broadcast_hops,
     .watch_write = overlay_op_watch_write,
+    .give_way = overlay_op_give_way,
 };
 
 static void engine_select_cipher(void);
@@ -826,6 +829,13 @@ overlay_op_watch_write(void *arg, int fd, bool on)
 		event_add(event, NULL);
 	else
 		event_del(event);
+}
+
+static void
+overlay_op_give_way(void *arg)
+{
+	(void)arg;
+	sched_yield();
 }
 
 void

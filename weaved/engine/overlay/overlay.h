@@ -44,6 +44,11 @@ struct overlay_ops {
 	 * it for writing until overlay_udp_writable().
 	 */
 	void (*watch_write)(void *arg, int fd, bool on);
+	/*
+	 * Many frames went to the TAP: if who receives them has to share our
+	 * processor, it is its turn now, before its sockets overflow.
+	 */
+	void (*give_way)(void *arg);
 };
 
 struct overlay *overlay_new(const struct overlay_conf *conf,

@@ -1,6 +1,8 @@
 #include "weaved/engine/overlay/overlay_internal.h"
 
 #define PACKETS_LOW 8 /* then what waits for the end of the turn goes */
+/* A socket with the kernel's default buffer takes little over 200 at once. */
+#define GIVE_WAY_FRAMES 32
 
 static bool route_peer_known(void *, uint64_t);
 static size_t route_broadcast_hops(void *, uint64_t, const uint64_t **);
@@ -74,6 +76,10 @@ overlay_write(void *arg, const struct iovec *iov, int count, size_t frames)
 		overlay->counters.drop[DROP_TAP_ERROR] += frames;
 	else
 		overlay->counters.tap_frames_out += frames;
+	if ((overlay->written += frames) >= GIVE_WAY_FRAMES) {
+		overlay->written = 0;
+		overlay->ops->give_way(overlay->arg);
+	}
 }
 
 static void
