@@ -39,6 +39,7 @@
 #define BUSY_TRIES 20
 #define BUSY_PAUSE 50000000 /* nanoseconds */
 #define LISTEN_BACKLOG 128
+#define TAP_QUEUE 1000 /* frames that wait for the engine */
 #define UDP_BUFFER (8 * 1024 * 1024) /* bytes, each direction */
 
 static int descriptors_fail(char *, const char *, const char *);
@@ -52,6 +53,7 @@ static void descriptors_offload_udp(struct descriptors *, const struct conf *);
 static short descriptors_tap_flags(const struct conf *, int);
 static void descriptors_offload_tap(
     struct descriptors *, const struct conf *, short);
+static void descriptors_set_queue(const char *);
 static int descriptors_unlink_stale(const struct sockaddr_un *);
 static int descriptors_directory(const char *, mode_t, char *);
 
@@ -323,6 +325,23 @@ descriptors_offload_tap(
 		fds->offloads |= OFFLOAD_COALESCE;
 }
 
+/*
+ * The kernel's 500 frames are filled by small packets while the engine waits
+ * for a turn of a few milliseconds.
+ */
+static void
+descriptors_set_queue(const char *name)
+{
+	struct ifreq ifr = {.ifr_qlen = TAP_QUEUE};
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	strlcpy(ifr.ifr_name, name, sizeof(ifr.ifr_name));
+	if (fd == -1 || ioctl(fd, SIOCSIFTXQLEN, &ifr) == -1)
+		log_warn("%s: queue stays short: %s", name, strerror(errno));
+	if (fd != -1)
+		close(fd);
+}
+
 int
 descriptors_open_tap(struct descriptors *fds, const struct conf *conf,
     char error[CONF_ERROR_MAX])
@@ -342,6 +361,7 @@ descriptors_open_tap(struct descriptors *fds, const struct conf *conf,
 		if (errno != EBUSY || !descriptors_be_patient(&tries))
 			return descriptors_fail(error, "TAP", fds->tap_name);
 	descriptors_offload_tap(fds, conf, flags);
+	descriptors_set_queue(fds->tap_name);
 	return 0;
 }
 
