@@ -59,7 +59,7 @@ struct overlay {
 	struct overlay_socket nodf;
 	struct tap tap;
 	struct coalesce *coalesce; /* in front of the TAP */
-	size_t written; /* frames since we gave way */
+	size_t written; /* buffers for receivers since we gave way */
 	struct packet_pool *pool;
 	struct packet *in[OVERLAY_PACKETS_IN]; /* what is being received */
 	struct endpoint from[OVERLAY_PACKETS_IN];

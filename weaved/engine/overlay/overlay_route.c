@@ -1,11 +1,12 @@
 #include "weaved/engine/overlay/overlay_internal.h"
 
 #define PACKETS_LOW 8 /* then what waits for the end of the turn goes */
-/* A socket with the kernel's default buffer takes little over 200 at once. */
-#define GIVE_WAY_FRAMES 32
+/* A socket with the kernel's default size takes little over 200 at once. */
+#define GIVE_WAY_BUFFERS 32
 
 static bool route_peer_known(void *, uint64_t);
 static size_t route_broadcast_hops(void *, uint64_t, const uint64_t **);
+static size_t route_buffers(const struct virtio_net_hdr *, size_t);
 static void route_inject(void *, const struct frame *);
 static void route_probe(void *, const struct frame *, uint64_t);
 
@@ -67,6 +68,16 @@ route_inject(void *arg, const struct frame *frame)
 	coalesce_put(overlay->coalesce, frame->data, frame->len);
 }
 
+/* A super-frame of TCP stays one buffer up to its socket; others are cut. */
+static size_t
+route_buffers(const struct virtio_net_hdr *header, size_t frames)
+{
+	return header->gso_type == VIRTIO_NET_HDR_GSO_TCPV4 ||
+		header->gso_type == VIRTIO_NET_HDR_GSO_TCPV6
+	    ? 1
+	    : frames;
+}
+
 void
 overlay_write(void *arg, const struct iovec *iov, int count, size_t frames)
 {
@@ -76,7 +87,8 @@ overlay_write(void *arg, const struct iovec *iov, int count, size_t frames)
 		overlay->counters.drop[DROP_TAP_ERROR] += frames;
 	else
 		overlay->counters.tap_frames_out += frames;
-	if ((overlay->written += frames) >= GIVE_WAY_FRAMES) {
+	overlay->written += route_buffers(iov[0].iov_base, frames);
+	if (overlay->written >= GIVE_WAY_BUFFERS) {
 		overlay->written = 0;
 		overlay->ops->give_way(overlay->arg);
 	}
