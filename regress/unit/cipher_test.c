@@ -1,5 +1,6 @@
 /* Every implementation of the cipher against libsodium's crypto_secretbox(). */
 #include <atf-c.h>
+#include <pthread.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 #define HEADER_LEN 30 /* name, seqdf, tag */
 
 struct bench {
+	struct cipher_key key; /* of what is sealed elsewhere */
 	struct cipher_packet packets[BATCH_MAX];
 	struct cipher_packet expected[BATCH_MAX]; /* by secretbox */
 	uint8_t session[CIPHER_KEY_LEN];
@@ -366,6 +368,73 @@ ATF_TC_BODY(vectors, tc)
 	json_decref(file);
 }
 
+#define SCRUB_PACKETS 20
+#define SCRUB_LEN 700
+#define SCRUB_STACK (256 * 1024)
+
+static void *
+scrub_thread(void *arg)
+{
+	struct bench *bench = arg;
+
+	cipher_seal_batch(&bench->key, bench->packets, SCRUB_PACKETS);
+	return NULL;
+}
+
+/* Pieces of the key stream that are still on the stack it was made on. */
+static size_t
+scrub_count(const struct bench *bench, const uint8_t *stack)
+{
+	uint8_t piece[16];
+	size_t found = 0;
+
+	for (size_t i = 0; i < SCRUB_PACKETS; i++) {
+		const uint8_t *plain = bench->plain + i * STRIDE;
+
+		for (size_t at = 0; at + 16 <= SCRUB_LEN; at += 16) {
+			for (size_t k = 0; k < sizeof(piece); k++)
+				piece[k] = plain[at + k] ^
+				    bench->packets[i].text[at + k];
+			found += memmem(stack, SCRUB_STACK, piece,
+				     sizeof(piece)) != NULL;
+		}
+	}
+	return found;
+}
+
+/* With the key stream a packet of the wire could be read. */
+ATF_TC_WITHOUT_HEAD(scrubbed);
+ATF_TC_BODY(scrubbed, tc)
+{
+	pthread_attr_t attr;
+	pthread_t thread;
+	const char *name;
+	uint8_t *stack;
+
+	(void)tc;
+	for (size_t k = 0; (name = cipher_name(k)) != NULL; k++) {
+		struct bench *bench = bench_new();
+
+		ATF_REQUIRE(cipher_use(name));
+		for (size_t i = 0; i < SCRUB_PACKETS; i++)
+			bench_packet(bench, i, SCRUB_LEN, 0, i);
+		cipher_key_init(&bench->key, bench->session, true);
+		stack = aligned_alloc(4096, SCRUB_STACK);
+		ATF_REQUIRE(stack != NULL);
+		memset(stack, 0, SCRUB_STACK);
+		pthread_attr_init(&attr);
+		ATF_REQUIRE_EQ(
+		    0, pthread_attr_setstack(&attr, stack, SCRUB_STACK));
+		ATF_REQUIRE_EQ(
+		    0, pthread_create(&thread, &attr, scrub_thread, bench));
+		ATF_REQUIRE_EQ(0, pthread_join(thread, NULL));
+		ATF_CHECK_EQ_MSG(0, scrub_count(bench, stack), "%s", name);
+		pthread_attr_destroy(&attr);
+		free(stack);
+		bench_free(bench);
+	}
+}
+
 ATF_TC_WITHOUT_HEAD(selection);
 ATF_TC_BODY(selection, tc)
 {
@@ -391,6 +460,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, forged);
 	ATF_TP_ADD_TC(tp, roles);
 	ATF_TP_ADD_TC(tp, vectors);
+	ATF_TP_ADD_TC(tp, scrubbed);
 	ATF_TP_ADD_TC(tp, selection);
 	return atf_no_error();
 }

@@ -10,6 +10,7 @@
 
 #define GROUP 64 /* packets whose first blocks lie on the stack */
 #define AUTH_KEY 32 /* of the first block */
+#define STACK_USED 8192 /* at most, by what runs on a group */
 
 _Static_assert(AUTH_KEY == crypto_onetimeauth_KEYBYTES, "key of Poly1305");
 _Static_assert(
@@ -195,6 +196,8 @@ batch_run(struct group *group, struct cipher_packet *packets, size_t n,
 	group_start(group, packets, n);
 	run(group);
 	sodium_memzero(group->first, used * sizeof(group->first[0]));
+	/* What the vectors left behind below this frame. */
+	sodium_stackzero(STACK_USED);
 }
 
 void
