@@ -35,7 +35,7 @@ DEPS	= gcc libc6-dev pkg-config \
 	  $(foreach l,$(LIBRARIES),$(lastword $(subst :, ,$(l))))
 DEPS_DEMO = $(DEPS) iproute2 iputils-ping procps iperf3 tcpdump curl
 DEPS_CHECK = $(DEPS_DEMO) atf-sh ethtool kyua libatf-dev mandoc nftables \
-	  systemd containernetworking-plugins iptables libssl-dev prometheus
+	  strace systemd containernetworking-plugins iptables libssl-dev prometheus
 DEPS_LINT = $(DEPS) binutils clang-format clang-tidy mandoc shellcheck
 DEPS_FUZZ = $(DEPS) clang libclang-rt-14-dev
 DEPS_BENCH = $(DEPS) iproute2 iputils-ping procps iperf3 ethtool jq \

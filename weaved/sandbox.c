@@ -21,22 +21,22 @@
 #include "weaved/sandbox.h"
 
 /* What every child needs: memory, its event loop, its pipes, its end. */
-#define CALLS_COMMON                                                       \
-	"read", "write", "readv", "writev", "recvmsg", "sendmsg", "close", \
-	    "epoll_wait", "epoll_pwait", "epoll_ctl", "fcntl",             \
-	    "clock_gettime", "getrandom", "futex", "mmap", "mprotect",     \
-	    "munmap", "mremap", "madvise", "brk", "rt_sigreturn",          \
+#define CALLS_COMMON                                                   \
+	"read", "readv", "writev", "recvmsg", "sendmsg", "close",      \
+	    "epoll_wait", "epoll_pwait", "epoll_ctl", "fcntl",         \
+	    "clock_gettime", "getrandom", "futex", "mmap", "mprotect", \
+	    "munmap", "mremap", "madvise", "brk", "rt_sigreturn",      \
 	    "rt_sigprocmask", "restart_syscall", "exit", "exit_group"
 
 #ifdef WEAVED_SANITIZE
 /* The sanitizers' runtime reports, symbolizes and scans by these. */
-#define CALLS_SANITIZE                                                         \
-	"sigaltstack", "getpid", "gettid", "tgkill", "rt_sigaction", "openat", \
-	    "open", "readlink", "newfstatat", "fstat", "lseek", "sched_yield", \
-	    "prctl", "clone", "clone3", "wait4", "ptrace", "process_vm_readv", \
-	    "sched_getaffinity", "getdents64", "ioctl", "set_robust_list",     \
-	    "pipe2", "pipe", "kill", "getppid", "prlimit64", "getuid",         \
-	    "sysinfo", "uname",
+#define CALLS_SANITIZE                                                        \
+	"write", "sigaltstack", "getpid", "gettid", "tgkill", "rt_sigaction", \
+	    "openat", "open", "readlink", "newfstatat", "fstat", "lseek",     \
+	    "sched_yield", "prctl", "clone", "clone3", "wait4", "ptrace",     \
+	    "process_vm_readv", "sched_getaffinity", "getdents64", "ioctl",   \
+	    "set_robust_list", "pipe2", "pipe", "kill", "getppid",            \
+	    "prlimit64", "getuid", "sysinfo", "uname",
 #else
 #define CALLS_SANITIZE
 #endif
@@ -57,24 +57,25 @@ static const char *const control_calls[] = {CALLS_COMMON,
 
 /* getaddrinfo(3): files in /etc, sockets to name servers. */
 static const char *const resolver_calls[] = {CALLS_COMMON,
-    CALLS_SANITIZE "open", "openat", "fstat", "stat", "newfstatat", "lseek",
-    "access", "pread64", "getdents64", "readlink", "uname", "getpid", "getuid",
-    "socket", "connect", "bind", "poll", "ppoll", "sendto", "sendmmsg",
-    "recvfrom", "getsockname", "getpeername", "setsockopt", "getsockopt",
-    "ioctl", "gettimeofday", "time", "rt_sigaction", "statx", "fstatfs",
-    "statfs", "fadvise64", "geteuid", NULL};
+    CALLS_SANITIZE "write", "open", "openat", "fstat", "stat", "newfstatat",
+    "lseek", "access", "pread64", "getdents64", "readlink", "uname", "getpid",
+    "getuid", "socket", "connect", "bind", "poll", "ppoll", "sendto",
+    "sendmmsg", "recvfrom", "getsockname", "getpeername", "setsockopt",
+    "getsockopt", "ioctl", "gettimeofday", "time", "rt_sigaction", "statx",
+    "fstatfs", "statfs", "fadvise64", "geteuid", NULL};
 
 /* Its netlink sockets are open before: libnl and libnftables on those. */
 static const char *const netcfg_calls[] = {CALLS_COMMON,
     CALLS_SANITIZE "sendto", "recvfrom", "select", "pselect6", "getsockopt",
     "setsockopt", NULL};
 /* The same and TLS to the API server. */
-static const char *const kube_calls[] = {CALLS_COMMON, CALLS_SANITIZE "open",
-    "openat", "fstat", "stat", "newfstatat", "lseek", "access", "pread64",
-    "readlink", "uname", "getpid", "getuid", "geteuid", "getgid", "getegid",
-    "socket", "connect", "bind", "poll", "ppoll", "sendto", "sendmmsg",
-    "recvfrom", "getsockname", "getpeername", "setsockopt", "getsockopt",
-    "shutdown", "ioctl", "gettimeofday", "time", "rt_sigaction", NULL};
+static const char *const kube_calls[] = {CALLS_COMMON, CALLS_SANITIZE "write",
+    "open", "openat", "fstat", "stat", "newfstatat", "lseek", "access",
+    "pread64", "readlink", "uname", "getpid", "getuid", "geteuid", "getgid",
+    "getegid", "socket", "connect", "bind", "poll", "ppoll", "sendto",
+    "sendmmsg", "recvfrom", "getsockname", "getpeername", "setsockopt",
+    "getsockopt", "shutdown", "ioctl", "gettimeofday", "time", "rt_sigaction",
+    NULL};
 
 /* Nothing of the network but what it is handed; libevent asks FIONREAD. */
 static const char *const http_calls[] = {CALLS_COMMON,
