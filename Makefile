@@ -35,7 +35,8 @@ DEPS	= gcc libc6-dev pkg-config \
 	  $(foreach l,$(LIBRARIES),$(lastword $(subst :, ,$(l))))
 DEPS_DEMO = $(DEPS) iproute2 iputils-ping procps iperf3 tcpdump curl
 DEPS_CHECK = $(DEPS_DEMO) atf-sh ethtool kyua libatf-dev mandoc nftables \
-	  strace systemd containernetworking-plugins iptables libssl-dev prometheus
+	  strace systemd containernetworking-plugins iptables libssl-dev prometheus \
+	  python3-yaml
 DEPS_LINT = $(DEPS) binutils clang-format clang-tidy mandoc shellcheck
 DEPS_FUZZ = $(DEPS) clang libclang-rt-14-dev
 DEPS_BENCH = $(DEPS) iproute2 iputils-ping procps iperf3 ethtool jq \
@@ -44,7 +45,7 @@ DEPS_BENCH = $(DEPS) iproute2 iputils-ping procps iperf3 ethtool jq \
 
 # Targets that compile; the others fetch what they need and come back here.
 GOALS	:= $(or $(MAKECMDGOALS),all)
-ifneq ($(filter-out deps clean uninstall check demo soak fuzz lint bench,$(GOALS)),)
+ifneq ($(filter-out deps print-deps clean uninstall check demo soak fuzz lint bench,$(GOALS)),)
 ifeq ($(shell command -v $(PKG_CONFIG)),)
 $(error weaved needs $(PKG_CONFIG): apt-get install pkg-config, or make deps)
 endif
@@ -206,6 +207,10 @@ tidy:
 deps:
 	@etc/deps.sh $(sort $(DEPS_CHECK) $(DEPS_LINT) $(DEPS_FUZZ) $(DEPS_BENCH))
 
+# What the image is built with.
+print-deps:
+	@echo $(DEPS)
+
 install: all
 	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(BINDIR) \
 	    $(DESTDIR)$(UNITDIR) $(DESTDIR)$(INITDIR) $(DESTDIR)$(CONFDIR) \
@@ -242,5 +247,5 @@ clean:
 
 -include $(shell find $(OUT)/obj -name '*.d' 2>/dev/null)
 
-.PHONY: all tests corpora fuzzers check demo soak fuzz lint tidy bench deps install uninstall clean
+.PHONY: print-deps all tests corpora fuzzers check demo soak fuzz lint tidy bench deps install uninstall clean
 .SECONDARY:

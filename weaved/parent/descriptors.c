@@ -420,10 +420,13 @@ descriptors_open_control(struct descriptors *fds, const struct conf *conf,
 	if (fds->control == -1)
 		return descriptors_fail(
 		    error, "control-socket", conf->control_socket);
+	/* Made as the group's: a container may have no CAP_CHOWN. */
 	mask = umask(0177);
-	bound = bind(fds->control, (struct sockaddr *)&sun, sizeof(sun));
+	bound = setegid(gid) == -1
+	    ? -1
+	    : bind(fds->control, (struct sockaddr *)&sun, sizeof(sun));
 	umask(mask);
-	if (bound == -1 || chown(sun.sun_path, 0, gid) == -1 ||
+	if (setegid(getgid()) == -1 || bound == -1 ||
 	    chmod(sun.sun_path, 0660) == -1 ||
 	    listen(fds->control, LISTEN_BACKLOG) == -1)
 		return descriptors_fail(
