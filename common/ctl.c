@@ -86,7 +86,8 @@ ctl_valid(uint32_t type, const void *data, size_t len)
 		return false;
 	format = &formats[type];
 	if (len != format->len ||
-	    (len == 0 && type != CTL_RELOAD && type != CTL_RESET))
+	    (len == 0 && type != CTL_RELOAD && type != CTL_RESET &&
+		type != CTL_ERASE))
 		return false;
 	for (string = format->strings;
 	     string < format->strings + STRINGS_MAX && string->size > 0;

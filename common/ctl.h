@@ -33,6 +33,7 @@ enum ctl_type {
 	CTL_BENCH, /* struct ctl_bench: uid 0 only */
 	CTL_EXPOSE, /* struct ctl_expose: uid 0 only */
 	CTL_HIDE, /* struct ctl_expose: uid 0 only */
+	CTL_ERASE, /* empty: uid 0 only; afterwards weaved ends */
 
 	/* daemon to client */
 	CTL_END = 64, /* struct ctl_end: the request is done */

@@ -36,6 +36,7 @@ static int act_expose(
 static int act_pods(
     struct ctlclient *, const struct command *, char *const *, bool);
 static int check_network(const char *);
+static int act_reset(struct ctlclient *, bool);
 static bool parse_seconds(const char *, int *);
 static int print(struct report *, const struct command *, const char *,
     const struct output *);
@@ -200,6 +201,30 @@ act_addresses(struct ctlclient *link, uint32_t request, const void *data,
 	return result;
 }
 
+/* Addresses first: they are given away over the bridge's network. */
+static int
+act_reset(struct ctlclient *link, bool json)
+{
+	const struct ctl_show show = {CTL_SHOW_IPAM};
+	char error[CTLCLIENT_ERROR_MAX];
+	const struct ctl_ipam *ipam;
+	struct report report = {0};
+	bool gives;
+	size_t n;
+
+	if (client_ask(link, CTL_SHOW, &show, sizeof(show), &report, error) ==
+	    -1) {
+		complain("%s", error);
+		return EXIT_FAILED;
+	}
+	ipam = REPORT_ROWS(&report, CTL_IPAM, ctl_ipam, &n);
+	gives = n > 0 && ipam->state != CTL_IPAM_LEFT;
+	report_free(&report);
+	if (gives && act_addresses(link, CTL_RESET, NULL, 0, json) != EXIT_DONE)
+		return EXIT_FAILED;
+	return act(link, CTL_ERASE, NULL, 0);
+}
+
 /* The client waits a little longer than the daemon, for its reason. */
 static int
 act_ip(struct ctlclient *link, const struct command *command,
@@ -213,7 +238,7 @@ act_ip(struct ctlclient *link, const struct command *command,
 	ctlclient_set_timeout(link, seconds * 1000 + CTLCLIENT_TIMEOUT_MS);
 	if (command->request == CTL_RESET) {
 		ctlclient_set_timeout(link, IP_RESET_SECONDS * 1000);
-		return act_addresses(link, CTL_RESET, NULL, 0, json);
+		return act_reset(link, json);
 	}
 	for (; command->request == CTL_RMPEER && *arguments != NULL;
 	     arguments++) {

@@ -18,6 +18,7 @@ static struct {
 	enum proc_id proc;
 	struct event_base *base;
 	struct pipe *pipe;
+	void (*last)(void);
 	bool started;
 } child;
 
@@ -88,6 +89,8 @@ static void
 child_pipe_ended(void *arg, enum pipe_end end)
 {
 	(void)arg;
+	if (child.last != NULL)
+		child.last();
 	exit(end == PIPE_EOF ? 0 : 1);
 }
 
@@ -116,6 +119,12 @@ child_run(void)
 {
 	event_base_dispatch(child.base);
 	fatalx("the event loop ended");
+}
+
+void
+child_at_end(void (*last)(void))
+{
+	child.last = last;
 }
 
 void

@@ -24,6 +24,8 @@ void child_init(enum proc_id proc, const struct dispatch_entry *table,
 void child_run(void) __attribute__((noreturn));
 
 struct event_base *child_base(void);
+/* Called when the parent has gone, before the process ends. */
+void child_at_end(void (*last)(void));
 /* To the parent. */
 void child_send(uint32_t type, uint32_t id, const void *data, size_t len);
 /* A pipe to another child came: the parent is to restart who is behind it. */

@@ -126,6 +126,7 @@ enum imsg_type {
 	/* control to parent; answered by IMSG_END */
 	IMSG_EXPOSE, /* struct ctl_expose */
 	IMSG_HIDE, /* struct ctl_expose */
+	IMSG_ERASE, /* empty: remove all, then end */
 
 	/* parent to netcfg */
 	IMSG_NETCFG_CONF, /* struct imsg_netcfg_conf: begins one */
@@ -133,6 +134,7 @@ enum imsg_type {
 	IMSG_NETCFG_END, /* empty: do it; answered by IMSG_NETCFG_DONE */
 	IMSG_NETCFG_EXPOSE, /* struct ctl_expose; answered by IMSG_END */
 	IMSG_NETCFG_HIDE, /* struct ctl_expose; answered by IMSG_END */
+	IMSG_NETCFG_ERASE, /* empty; answered by IMSG_END */
 
 	/* netcfg to parent */
 	IMSG_NETCFG_DONE, /* struct imsg_netcfg_done */

@@ -265,6 +265,8 @@ ATF_TC_BODY(rights, tc)
 		"permission denied: only root may expose the host"},
 	    {CTL_HIDE, &expose, sizeof(expose), IMSG_HIDE,
 		"permission denied: only root may hide the host"},
+	    {CTL_ERASE, NULL, 0, IMSG_ERASE,
+		"permission denied: only root may remove what weaved made"},
 	};
 	const struct ctl_end end = {0};
 

@@ -38,6 +38,7 @@ static bool reaches_host(struct pod *);
 static void advertise_for_sure(struct pod *);
 static bool is_port(struct host *, const char *);
 static int ended(struct host *);
+static void describe(struct host *, const char *);
 
 /* A default route and a prefix, to all nodes. False: no address yet. */
 static bool
@@ -363,6 +364,80 @@ ATF_TC_BODY(overlap, tc)
 	ATF_CHECK_STREQ("10.40.7.1/24\n", output);
 }
 
+/*
+ * What a pod or a neighbour can send to at all, however addresses are routed:
+ * the mesh's own port and, if wanted, pages to read. Control is a path.
+ */
+ATF_TC_WITHOUT_HEAD(listens);
+ATF_TC_BODY(listens, tc)
+{
+	struct net *net = net_new(NET_ENCRYPTED);
+	struct host *host = net_host(net);
+
+	host_option(host, "metrics", "127.0.0.1:6782");
+	host_start(host);
+	net_run(host->ns,
+	    "ss -Hlntu | awk '{ print $1, $5 }' | sort -u "
+	    ">%s/sockets",
+	    host->directory);
+	net_run(host->ns,
+	    "printf '%%s\\n' 'tcp 0.0.0.0:%d' 'tcp 127.0.0.1:6782' "
+	    "'udp 0.0.0.0:%d' | diff - %s/sockets",
+	    NET_PORT, NET_PORT, host->directory);
+	/* No raw or packet socket, no abstract name. */
+	net_run(host->ns, "test -z \"$(ss -Hlaw; ss -Hla0)\"");
+	net_run(host->ns, "! ss -Hlx | grep -q ' @'");
+	net_run(host->ns, "test \"$(stat -c '%%a %%u' %s/ctl)\" = '660 0'",
+	    host->directory);
+}
+
+/* All that the host is made of, for comparison. */
+static void
+describe(struct host *host, const char *file)
+{
+	net_run(host->ns,
+	    "{ ip -o link; ip -o address; ip route show table all; "
+	    "nft list ruleset; find %s -not -name log -not -name before "
+	    "-not -name after -not -name password; } | sed 's/valid_lft.*//' "
+	    ">%s/%s",
+	    host->directory, host->directory, file);
+}
+
+ATF_TC_WITHOUT_HEAD(reset);
+ATF_TC_BODY(reset, tc)
+{
+	struct pair pair = pair_new(NET_ENCRYPTED);
+	struct host *host = pair.a;
+	char output[1024];
+	int status;
+
+	net_run(host->ns, "nft add table inet other");
+	describe(host, "before");
+	host_option(host, "ipalloc-range", "10.32.0.0/16");
+	pair_start(&pair, PAIR_MTU);
+	ATF_REQUIRE_EQ_MSG(0,
+	    host_ctl(host, output, sizeof(output), "expose 10.32.9.1/16"), "%s",
+	    output);
+	ATF_REQUIRE_EQ(
+	    0, host_ctl(host, output, sizeof(output), "connect 10.77.0.99"));
+	/* One of the plugin's pods, and one of the operator's own. */
+	net_run(host->ns,
+	    "ip link add vethwepl1 type veth peer name other && "
+	    "ip link set vethwepl1 master weave");
+	ATF_CHECK_EQ_MSG(
+	    0, host_ctl(host, output, sizeof(output), "reset"), "%s", output);
+	NET_WAIT(20, (status = host_ended(host)) != -1);
+	ATF_CHECK_EQ(0, status);
+	net_run(host->ns, "ip link del p%d", pair.x->number);
+	describe(host, "after");
+	net_run(host->ns, "diff %s/before %s/after", host->directory,
+	    host->directory);
+	/* It can begin anew. */
+	host_start(host);
+	ATF_CHECK(host_log_has(host, "Our name is"));
+	net_check(pair.net);
+}
+
 ATF_TP_ADD_TCS(tp)
 {
 	ATF_TP_ADD_TC(tp, believed);
@@ -372,5 +447,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, leftovers);
 	ATF_TP_ADD_TC(tp, not_ours);
 	ATF_TP_ADD_TC(tp, overlap);
+	ATF_TP_ADD_TC(tp, reset);
+	ATF_TP_ADD_TC(tp, listens);
 	return atf_no_error();
 }

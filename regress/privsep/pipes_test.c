@@ -21,7 +21,8 @@
 #define FLOOD_MS 3000
 #define UNFINISHED_PER_S 20 /* hardened-protocol 8 */
 
-static const char *const children[] = {"engine", "control", "resolver"};
+static const char *const children[] = {
+    "engine", "control", "resolver", "netcfg"};
 
 /* What no reader may accept, whichever it is. */
 enum bad {
@@ -120,6 +121,33 @@ ATF_TC_BODY(parent_distrusts, tc)
 	ATF_CHECK_EQ(parent, host_process(pair.a, "parent"));
 	pair_require(&pair);
 	net_check(pair.net);
+}
+
+/* It says what nobody asked it: an address to keep, the end of no request. */
+ATF_TC_WITHOUT_HEAD(netcfg_speaks_unasked);
+ATF_TC_BODY(netcfg_speaks_unasked, tc)
+{
+	const struct ctl_expose address = {.addr = 0x0a200001, .len = 12};
+	const struct imsg_netcfg_link nowhere = {.index = UINT32_MAX};
+	const struct ctl_end end = {0};
+	struct pair pair = pair_new(NET_ENCRYPTED);
+	struct takeover it;
+
+	pair_start(&pair, PAIR_MTU);
+	it = taken(pair.a, "netcfg");
+	takeover_send(it.parent, IMSG_NETCFG_NO_RA, &nowhere, sizeof(nowhere));
+	takeover_send(
+	    it.parent, IMSG_NETCFG_ADOPTED, &address, sizeof(address));
+	NET_WAIT(60, replaced(pair.a, "netcfg", it.pid));
+	takeover_end(&it);
+	it = taken(pair.a, "netcfg");
+	takeover_send(it.parent, IMSG_END, &end, sizeof(end));
+	NET_WAIT(60, replaced(pair.a, "netcfg", it.pid));
+	takeover_end(&it);
+	ATF_CHECK(net_try(pair.a->ns,
+		      "ip address show dev weave | "
+		      "grep -q 10.32.0.1/12") != 0);
+	pair_require(&pair);
 }
 
 /* Whatever type: one child's word is not another's, and none has this size. */
@@ -329,6 +357,7 @@ ATF_TP_ADD_TCS(tp)
 {
 	ATF_TP_ADD_TC(tp, parent_distrusts);
 	ATF_TP_ADD_TC(tp, no_type_of_any_size);
+	ATF_TP_ADD_TC(tp, netcfg_speaks_unasked);
 	ATF_TP_ADD_TC(tp, siblings_distrust);
 	ATF_TP_ADD_TC(tp, children_end);
 	ATF_TP_ADD_TC(tp, key_interface);

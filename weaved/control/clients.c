@@ -135,6 +135,8 @@ static const struct request_kind kinds[] = {
 	"expose the host"},
     {CTL_HIDE, CLIENTS_ROOT, CLIENTS_PARENT, IMSG_HIDE, check_hide,
 	"hide the host"},
+    {CTL_ERASE, CLIENTS_ROOT, CLIENTS_PARENT, IMSG_ERASE, NULL,
+	"remove what weaved made"},
 };
 
 static const char *

@@ -28,6 +28,7 @@ static void control_accept(evutil_socket_t, short, void *);
 static void control_ready(evutil_socket_t, short, void *);
 static void control_tick(evutil_socket_t, short, void *);
 static void control_settle(void);
+static void control_last(void);
 
 static struct {
 	struct clients *clients;
@@ -262,6 +263,14 @@ control_settle(void)
 		fatal("timer");
 }
 
+/* Who asked for the end of all hears that it came. */
+static void
+control_last(void)
+{
+	for (unsigned slot = 0; slot < CLIENTS_MAX; slot++)
+		clients_writable(control.clients, slot, proc_now());
+}
+
 void
 control_main(void)
 {
@@ -270,5 +279,6 @@ control_main(void)
 	control.timer = event_new(child_base(), -1, 0, control_tick, NULL);
 	if (control.clients == NULL || control.timer == NULL)
 		fatal("control: cannot start");
+	child_at_end(control_last);
 	child_run();
 }

@@ -58,6 +58,7 @@ static void note_address(void *, const struct ipnet *);
 static bool restore_addresses(char *);
 static void note_leftover(void *, const struct netlink_link *);
 static void clear_leftovers(void);
+static void note_pod(void *, const struct netlink_link *);
 static bool ports_have(const struct ports *, int);
 
 static bool
@@ -418,6 +419,45 @@ links_setup(char error[CTL_CAUSE_MAX])
 	tell_ports();
 	it.set_up = true;
 	return true;
+}
+
+/* Names that the CNI plugin, weavectl attach and Weave Net have in common. */
+static void
+note_pod(void *arg, const struct netlink_link *link)
+{
+	struct ports *pods = arg;
+	int *moved;
+
+	if (link->master != it.bridge || strcmp(link->kind, "veth") != 0 ||
+	    strncmp(link->name, "vethwe", strlen("vethwe")) != 0)
+		return;
+	moved = reallocarray(pods->index, pods->n + 1, sizeof(*moved));
+	if (moved == NULL)
+		return;
+	pods->index = moved;
+	pods->index[pods->n++] = link->index;
+}
+
+bool
+links_erase(char error[CTL_CAUSE_MAX])
+{
+	struct ports pods = {0};
+	bool done = true;
+
+	it.set_up = false;
+	if (netlink_list_links(it.netlink, note_pod, &pods) == -1)
+		return fail(error, "links: %s", strerror(errno));
+	for (size_t i = 0; i < pods.n; i++)
+		if (netlink_delete_link(it.netlink, pods.index[i]) == -1 &&
+		    errno != ENODEV)
+			done = fail(
+			    error, "port of the bridge: %s", strerror(errno));
+	free(pods.index);
+	if (netlink_delete_link(it.netlink, it.bridge) == -1 && errno != ENODEV)
+		done = fail(
+		    error, "bridge %s: %s", it.conf.bridge, strerror(errno));
+	it.conf.nexposed = 0;
+	return done;
 }
 
 void

@@ -43,6 +43,8 @@ bool links_expose(const struct ctl_expose *address, char error[CTL_CAUSE_MAX]);
 bool links_hide(const struct ctl_expose *address, char error[CTL_CAUSE_MAX]);
 /* What the bridge has or is to have; valid until one of these calls. */
 const struct ctl_expose *links_exposed(size_t *n);
+/* The bridge goes, with what weaved or Weave Net attached to it. */
+bool links_erase(char error[CTL_CAUSE_MAX]);
 /* Makes what somebody took away since, and logs that. */
 void links_repair(void);
 

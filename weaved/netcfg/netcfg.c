@@ -30,6 +30,7 @@ static void handle_address(void *, struct imsg *);
 static void handle_end(void *, struct imsg *);
 static void handle_expose(void *, struct imsg *);
 static void handle_hide(void *, struct imsg *);
+static void handle_erase(void *, struct imsg *);
 static void answer(const struct imsg *, const char *);
 static bool apply_rules(char *);
 static void found(int);
@@ -47,6 +48,7 @@ static const struct dispatch_entry table[] = {
     DISPATCH_EMPTY(IMSG_NETCFG_END, handle_end),
     DISPATCH(IMSG_NETCFG_EXPOSE, struct ctl_expose, handle_expose),
     DISPATCH(IMSG_NETCFG_HIDE, struct ctl_expose, handle_hide),
+    DISPATCH_EMPTY(IMSG_NETCFG_ERASE, handle_erase),
 };
 
 static void
@@ -168,6 +170,21 @@ handle_hide(void *arg, struct imsg *imsg)
 	answer(imsg, error);
 }
 
+/* From now on nothing is looked after. */
+static void
+handle_erase(void *arg, struct imsg *imsg)
+{
+	char error[CTL_CAUSE_MAX] = "";
+
+	(void)arg;
+	if (!it.done)
+		strlcpy(error, "there is no bridge", sizeof(error));
+	else if (links_erase(error))
+		nft_remove(it.bridge, error);
+	it.done = false;
+	answer(imsg, error);
+}
+
 /* Where /proc/sys is, is the parent's. */
 static void
 found(int index)
@@ -234,6 +251,8 @@ reapply(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	(void)arg;
+	if (!it.done)
+		return;
 	it.reapplied = proc_now();
 	if (apply_rules(error))
 		log_info(

@@ -16,7 +16,7 @@
 /* What netcfg was asked for, in this order, by a client of control. */
 struct asked {
 	uint32_t id;
-	bool hide;
+	uint32_t type; /* IMSG_EXPOSE, IMSG_HIDE or IMSG_ERASE */
 	struct ctl_expose address;
 };
 
@@ -28,7 +28,8 @@ static struct {
 	size_t nasked;
 } it;
 
-static void ask(const struct imsg *, bool);
+static void ask(const struct imsg *, uint32_t);
+static void erase(uint32_t);
 static void keep(const struct asked *);
 static bool save(void);
 static void forget(uint32_t);
@@ -49,7 +50,7 @@ save(void)
 }
 
 static void
-ask(const struct imsg *imsg, bool hide)
+ask(const struct imsg *imsg, uint32_t type)
 {
 	struct spawn *netcfg = parent.procs[PROC_NETCFG];
 	struct asked *asked = &it.asked[it.nasked];
@@ -61,11 +62,11 @@ ask(const struct imsg *imsg, bool hide)
 		return;
 	}
 	asked->id = imsg->hdr.id;
-	asked->hide = hide;
-	memcpy(&asked->address, imsg->data, sizeof(asked->address));
+	asked->type = imsg->hdr.type;
+	if (imsg->len > 0)
+		memcpy(&asked->address, imsg->data, sizeof(asked->address));
 	it.nasked++;
-	spawn_send(netcfg, hide ? IMSG_NETCFG_HIDE : IMSG_NETCFG_EXPOSE,
-	    asked->id, -1, &asked->address, sizeof(asked->address));
+	spawn_send(netcfg, type, asked->id, -1, imsg->data, imsg->len);
 }
 
 void
@@ -75,7 +76,7 @@ parent_handle_expose(void *arg, struct imsg *imsg)
 
 	memcpy(&address, imsg->data, sizeof(address));
 	if (ctl_expose_ok(&address))
-		ask(imsg, false);
+		ask(imsg, IMSG_NETCFG_EXPOSE);
 	else
 		spawn_distrust(arg);
 }
@@ -84,7 +85,28 @@ void
 parent_handle_hide(void *arg, struct imsg *imsg)
 {
 	(void)arg;
-	ask(imsg, true);
+	ask(imsg, IMSG_NETCFG_HIDE);
+}
+
+void
+parent_handle_erase(void *arg, struct imsg *imsg)
+{
+	(void)arg;
+	ask(imsg, IMSG_NETCFG_ERASE);
+}
+
+/* The TAP goes with the last of those that hold it. */
+static void
+erase(uint32_t id)
+{
+	struct pipe *control = spawn_pipe(parent.procs[PROC_CONTROL]);
+
+	log_info("reset: bridge, rules and state are removed");
+	state_erase(parent.state, parent.conf->state_directory);
+	parent_answer_id(id, "");
+	if (control != NULL)
+		pipe_flush(control);
+	parent_stop();
 }
 
 /* Address 0: all of them. */
@@ -100,7 +122,7 @@ static void
 keep(const struct asked *asked)
 {
 	forget(asked->address.addr);
-	if (!asked->hide && it.n < CTL_EXPOSE_MAX)
+	if (asked->type == IMSG_EXPOSE && it.n < CTL_EXPOSE_MAX)
 		it.exposed[it.n++] = asked->address;
 }
 
@@ -118,6 +140,10 @@ parent_handle_netcfg_end(void *arg, struct imsg *imsg)
 	}
 	asked = it.asked[0];
 	memmove(it.asked, it.asked + 1, --it.nasked * sizeof(it.asked[0]));
+	if (end.status == 0 && asked.type == IMSG_ERASE) {
+		erase(asked.id);
+		return;
+	}
 	if (end.status == 0)
 		keep(&asked);
 	if (end.status == 0 && !save())
@@ -137,7 +163,7 @@ parent_netcfg_gone(void)
 void
 parent_handle_netcfg_adopted(void *arg, struct imsg *imsg)
 {
-	struct asked adopted = {0};
+	struct asked adopted = {.type = IMSG_EXPOSE};
 	char text[IPV4_STRLEN];
 
 	memcpy(&adopted.address, imsg->data, sizeof(adopted.address));

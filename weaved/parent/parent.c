@@ -65,6 +65,7 @@ static const struct dispatch_entry control_table[] = {
     DISPATCH_EMPTY(IMSG_RELOAD, parent_handle_reload),
     DISPATCH(IMSG_EXPOSE, struct ctl_expose, parent_handle_expose),
     DISPATCH(IMSG_HIDE, struct ctl_expose, parent_handle_hide),
+    DISPATCH_EMPTY(IMSG_ERASE, parent_handle_erase),
     DISPATCH(IMSG_SET_LOG_LEVEL, struct ctl_log_level, parent_handle_log_level),
     DISPATCH(IMSG_NODE_ADD, struct ctl_target, parent_handle_node_add),
     DISPATCH(IMSG_NODE_REMOVE, struct ctl_target, parent_handle_node_remove),
@@ -131,7 +132,6 @@ static bool parent_setup(char *);
 static void parent_account(const char *, uint32_t, struct spawn_conf *);
 static void parent_signal(evutil_socket_t, short, void *);
 static void parent_children(void);
-static void parent_stop(void);
 static void parent_stop_late(evutil_socket_t, short, void *);
 static void parent_run(void);
 static bool parent_prepare(const struct parent_options *);
@@ -716,7 +716,7 @@ parent_stop_late(evutil_socket_t fd, short what, void *arg)
 		spawn_kill(parent.procs[i]);
 }
 
-static void
+void
 parent_stop(void)
 {
 	const struct timeval grace = {0, STOP_MS * 1000};

@@ -54,6 +54,8 @@ void parent_send_target(const struct target *target);
 /* netcfg has done what it was asked to, or could not. */
 void parent_host_ready(void);
 void parent_host_failed(void);
+/* Ends all children, then the loop. */
+void parent_stop(void);
 /* False: nothing changed, error says why. */
 bool parent_reload(char *error);
 
@@ -91,6 +93,7 @@ void parent_netcfg_gone(void);
 void parent_load_exposed(void);
 void parent_handle_expose(void *arg, struct imsg *imsg);
 void parent_handle_hide(void *arg, struct imsg *imsg);
+void parent_handle_erase(void *arg, struct imsg *imsg);
 void parent_handle_netcfg_end(void *arg, struct imsg *imsg);
 void parent_handle_netcfg_adopted(void *arg, struct imsg *imsg);
 void parent_handle_netcfg_done(void *arg, struct imsg *imsg);

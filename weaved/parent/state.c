@@ -331,3 +331,19 @@ state_set_ipam_aside(const struct state *state)
 		return -1;
 	return fsync(state->dir);
 }
+
+void
+state_erase(const struct state *state, const char *directory)
+{
+	static const char *const names[] = {STATE_NAME, STATE_TARGETS,
+	    STATE_EXPOSED, STATE_IPAM, STATE_IPAM_ASIDE, STATE_LIST,
+	    STATE_LOCK};
+	char temporary[64];
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		snprintf(temporary, sizeof(temporary), "%s.new", names[i]);
+		unlinkat(state->dir, temporary, 0);
+		unlinkat(state->dir, names[i], 0);
+	}
+	rmdir(directory);
+}

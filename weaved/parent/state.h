@@ -57,4 +57,10 @@ int state_save_list(const struct state *state, const char *uid);
 /* Renames it to ipam.damaged. */
 int state_set_ipam_aside(const struct state *state);
 
+/*
+ * Removes all files, and the directory if nothing else is in it; nothing can
+ * be kept afterwards.
+ */
+void state_erase(const struct state *state, const char *directory);
+
 #endif
