@@ -43,7 +43,7 @@ check(const struct rules *rules, const char *want)
 ATF_TC_WITHOUT_HEAD(nothing_exposed);
 ATF_TC_BODY(nothing_exposed, tc)
 {
-	struct rules rules = {.bridge = "weave", .no_masq_local = true};
+	struct rules rules = {.bridge = "weave"};
 
 	check(&rules, BEGIN "}\n");
 	/* Nor is there anything to translate here. */
@@ -61,31 +61,6 @@ ATF_TC_BODY(masquerade, tc)
 	check(&rules,
 	    BEGIN NAT MASQUERADE("10.32.0.0/12")
 		MASQUERADE("10.49.1.1/32") "\t}\n}\n");
-}
-
-ATF_TC_WITHOUT_HEAD(no_masq_local);
-ATF_TC_BODY(no_masq_local, tc)
-{
-	static const struct subnet local[] = {
-	    {0x0a200000, 13}, {0x0a280000, 29}};
-	struct rules rules = {.bridge = "weave",
-	    .exposed = exposed,
-	    .nexposed = 1,
-	    .no_masq_local = true};
-
-	check(&rules,
-	    BEGIN "\tset local {\n\t\ttype ipv4_addr\n\t\tflags interval\n"
-		  "\t\tauto-merge\n\t}\n" NAT
-		  "\t\tip daddr @local return\n" MASQUERADE(
-		      "10.32.0.0/12") "\t}\n}\n");
-	rules.local = local;
-	rules.nlocal = 2;
-	check(&rules,
-	    BEGIN "\tset local {\n\t\ttype ipv4_addr\n\t\tflags interval\n"
-		  "\t\tauto-merge\n"
-		  "\t\telements = { 10.32.0.0/13, 10.40.0.0/29 }\n\t}\n" NAT
-		  "\t\tip daddr @local return\n" MASQUERADE(
-		      "10.32.0.0/12") "\t}\n}\n");
 }
 
 ATF_TC_WITHOUT_HEAD(names);
@@ -133,7 +108,6 @@ ATF_TP_ADD_TCS(tp)
 {
 	ATF_TP_ADD_TC(tp, nothing_exposed);
 	ATF_TP_ADD_TC(tp, masquerade);
-	ATF_TP_ADD_TC(tp, no_masq_local);
 	ATF_TP_ADD_TC(tp, names);
 	ATF_TP_ADD_TC(tp, addresses);
 	return atf_no_error();

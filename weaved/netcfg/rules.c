@@ -2,10 +2,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/addr.h"
 #include "weaved/netcfg/rules.h"
 
 static void write_input(FILE *, const struct rules *);
-static void write_local(FILE *, const struct rules *);
 static void write_postrouting(FILE *, const struct rules *);
 static bool masquerades(const struct rules *);
 
@@ -50,22 +50,6 @@ masquerades(const struct rules *rules)
 	return false;
 }
 
-static void
-write_local(FILE *out, const struct rules *rules)
-{
-	char text[SUBNET_STRLEN];
-
-	fputs("\tset local {\n"
-	      "\t\ttype ipv4_addr\n"
-	      "\t\tflags interval\n"
-	      "\t\tauto-merge\n",
-	    out);
-	for (size_t i = 0; i < rules->nlocal; i++)
-		fprintf(out, "%s%s", i == 0 ? "\t\telements = { " : ", ",
-		    subnet_format(rules->local[i], text));
-	fprintf(out, "%s\t}\n", rules->nlocal > 0 ? " }\n" : "");
-}
-
 /*
  * As Weave's chain: between the subnet and what is not it, both ways, but for
  * multicast. Random ports, as two of the same may meet on many CPUs.
@@ -78,8 +62,6 @@ write_postrouting(FILE *out, const struct rules *rules)
 	fputs("\tchain postrouting {\n"
 	      "\t\ttype nat hook postrouting priority srcnat; policy accept;\n",
 	    out);
-	if (rules->no_masq_local)
-		fputs("\t\tip daddr @local return\n", out);
 	for (size_t i = 0; i < rules->nexposed; i++) {
 		const struct ctl_expose *exposed = &rules->exposed[i];
 		struct subnet subnet = {
@@ -114,11 +96,8 @@ rules_format(const struct rules *rules)
 	    "table inet %s {\n",
 	    table, table, table);
 	write_input(out, rules);
-	if (masquerades(rules)) {
-		if (rules->no_masq_local)
-			write_local(out, rules);
+	if (masquerades(rules))
 		write_postrouting(out, rules);
-	}
 	fputs("}\n", out);
 	if (fclose(out) == 0)
 		return text;

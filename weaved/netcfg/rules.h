@@ -5,7 +5,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "common/addr.h"
 #include "common/ctl.h"
 
 #define RULES_TABLE_MAX 32
@@ -14,9 +13,6 @@ struct rules {
 	char bridge[16];
 	const struct ctl_expose *exposed;
 	size_t nexposed;
-	bool no_masq_local;
-	const struct subnet *local; /* of no_masq_local: pods of this host */
-	size_t nlocal;
 };
 
 /* Letters, digits, dot, underscore and dash: no other name gets into rules. */
