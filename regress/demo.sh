@@ -4,8 +4,8 @@
 #
 #   demo.sh BUILD
 #
-#        pod1          pod2          pod3       10.32.0.1  .2  .3
-#          |             |             |
+#        pod1          pod2          pod3       addresses of IPAM
+#          |             |             |        by the CNI plugin weave-net
 #      [ weave ]     [ weave ]     [ weave ]    a bridge on each host
 #      [ weaved]     [ weaved]     [ weaved]
 #        host1         host2         host3      10.77.0.1  .2  .3
@@ -95,17 +95,27 @@ daemon() {		# number peer...
 	background "host$n" "$n.log" "$build/weaved" -d \
 	    -o "nickname=host$n" -o "password-file=$work/password" \
 	    -o "control-socket=$work/$n.sock" \
-	    -o "state-directory=$work/state$n" -o metrics=127.0.0.1:6782 "$@"
+	    -o "state-directory=$work/state$n" \
+	    -o ipalloc-range=10.32.0.0/12 -o ipalloc-init=consensus=3 \
+	    -o metrics=127.0.0.1:6782 "$@"
 }
 
+# What a container runtime does: the command in the environment, the network's
+# configuration on standard input, the result on standard output.
 pod() {			# number
 	space "pod$1"
-	await 20 "bridge of host$1" ip -n "$id-host$1" link show weave
-	ip -n "$id-host$1" link add "pod$1" mtu 1376 type veth \
-	    peer name eth0 mtu 1376 netns "$id-pod$1" || die "no veth"
-	ip -n "$id-host$1" link set "pod$1" master weave up
-	ip -n "$id-pod$1" address add "10.32.0.$1/16" dev eth0
-	ip -n "$id-pod$1" link set eth0 up
+	echo '{"cniVersion": "1.0.0", "name": "weave", "type": "weave-net"}' |
+	    within "host$1" env CNI_COMMAND=ADD CNI_CONTAINERID="pod$1" \
+		CNI_NETNS="/run/netns/$id-pod$1" CNI_IFNAME=eth0 \
+		WEAVED_CONTROL="$work/$1.sock" \
+		"$build/weave-net" >"$work/pod$1.json" || {
+		cat "$work/pod$1.json" >&2
+		die "no pod on host$1"
+	}
+}
+
+address() {		# number
+	sed -n 's,.*"address": "\(.*\)/.*,\1,p' "$work/pod$1.json"
 }
 
 capture() {		# namespace interface
@@ -145,9 +155,6 @@ daemon 1
 daemon 2 10.77.0.1
 daemon 3 10.77.0.2
 for n in 1 2 3; do
-	pod $n
-done
-for n in 1 2 3; do
 	await 30 "mesh of host$n" established $n 2
 done
 echo "weaved $("$build/weaved" -V 2>&1 | sed 's/^weaved //'): all connected"
@@ -157,6 +164,15 @@ say "weavectl status (on host1)"
 say "weavectl status connections (on host1)"
 "$build/weavectl" -s "$work/1.sock" status connections
 
+say "A pod on each host by the CNI plugin; the result for the first"
+for n in 1 2 3; do
+	pod $n
+done
+cat "$work/pod1.json"
+say "weavectl status ipam and ps (on host1)"
+"$build/weavectl" -s "$work/1.sock" status ipam || die "weavectl failed"
+within host1 "$build/weavectl" -s "$work/1.sock" ps || die "weavectl failed"
+
 say "Each pod pings the others through the mesh; the payload says: $marker"
 capture pod1 eth0
 capture under under
@@ -165,10 +181,10 @@ for from in 1 2 3; do
 	for to in 1 2 3; do
 		[ $from = $to ] && continue
 		await 20 "pod$to from pod$from" \
-		    within pod$from ping -q -c 1 -W 1 10.32.0.$to
+		    within pod$from ping -q -c 1 -W 1 "$(address $to)"
 		printf 'pod%s -> pod%s  ' $from $to
 		within pod$from ping -q -c 5 -i 0.01 -p "$pattern" \
-		    10.32.0.$to | tail -n 1
+		    "$(address $to)" | tail -n 1
 	done
 done
 
@@ -184,7 +200,7 @@ echo "on the underlay:  $(packets under) packets, payload not found"
 say "TCP from pod1 to pod3 for 5 seconds (iperf3)"
 background pod3 iperf.log iperf3 -s -1 --forceflush
 await 10 "iperf3" grep -q listening "$work/iperf.log"
-within pod1 iperf3 -c 10.32.0.3 -t 5 -f m | grep -E 'sender|receiver' ||
+within pod1 iperf3 -c "$(address 3)" -t 5 -f m | grep -E 'sender|receiver' ||
     die "iperf3 failed"
 
 say "Some of what Prometheus would get from host1"
