@@ -23,6 +23,7 @@ static int parse_ipam(struct netconf *, struct cni_error *);
 static int parse_ips(struct netconf *, json_t *, struct cni_error *);
 static int parse_runtime(struct netconf *, struct cni_error *);
 static int parse_dns(struct netconf *, struct cni_error *);
+static int parse_valid(struct netconf *, struct cni_error *);
 static int parse_route(json_t *, struct netlink_route *, struct cni_error *);
 
 const char *
@@ -409,6 +410,26 @@ parse_dns(struct netconf *conf, struct cni_error *error)
 	return 0;
 }
 
+/* Two names of it are in use: the specification's and that of libcni. */
+static int
+parse_valid(struct netconf *conf, struct cni_error *error)
+{
+	static const char *const keys[] = {
+	    "cni.dev/attachments", NETCONF_VALID};
+
+	for (size_t i = 0; i < 2; i++) {
+		if (netconf_array(conf->root, keys[i], &conf->valid, error) ==
+		    -1)
+			return -1;
+		/* What Go says of an empty list. */
+		if (!json_is_null(json_object_get(conf->root, keys[i])))
+			continue;
+		conf->valid = json_array();
+		json_object_set_new(conf->root, keys[i], conf->valid);
+	}
+	return 0;
+}
+
 int
 netconf_parse(struct netconf *conf, json_t *root, struct cni_error *error)
 {
@@ -420,11 +441,9 @@ netconf_parse(struct netconf *conf, json_t *root, struct cni_error *error)
 	    parse_ipam(conf, error) == -1 || parse_runtime(conf, error) == -1 ||
 	    parse_dns(conf, error) == -1)
 		return -1;
-	if (netconf_object(root, "prevResult", &conf->prev, error) == -1 ||
-	    netconf_array(
-		root, "cni.dev/valid-attachments", &conf->valid, error) == -1)
+	if (netconf_object(root, "prevResult", &conf->prev, error) == -1)
 		return -1;
-	return 0;
+	return parse_valid(conf, error);
 }
 
 void

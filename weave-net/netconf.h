@@ -20,6 +20,7 @@
 #define NETCONF_STRING_MAX 4096 /* bytes of a string or key */
 #define NETCONF_NAME_MAX 128
 #define NETCONF_IPS_MAX 8
+#define NETCONF_VALID "cni.dev/valid-attachments"
 
 enum netconf_version {
 	VERSION_0_3_0,

@@ -480,9 +480,10 @@ ATF_TC_BODY(garbage, tc)
 	ATF_CHECK(!link_in(ns[0], "eth0"));
 	ATF_CHECK_EQ(3, ports(host));
 	ATF_CHECK_EQ(4, addresses(host));
+	/* A nil list of Go. */
+	call.conf = conf_of("1.1.0", "\"cni.dev/valid-attachments\": null");
 	host_ctl(host, out, sizeof(out), "ip list " ID64);
 	ATF_CHECK_MSG(strstr(out, ID64) != NULL, "%s", out);
-	call.conf = conf_of("1.1.0", "\"cni.dev/valid-attachments\": []");
 	require_ok(&call);
 	host_ctl(host, out, sizeof(out), "ip list");
 	ATF_CHECK_MSG(strstr(out, "operator") != NULL &&
@@ -496,7 +497,7 @@ ATF_TC_BODY(garbage, tc)
 	ATF_CHECK_EQ(3, addresses(host));
 	call = call_of(host, "GC", -1);
 	call.program = "weave-ipam";
-	call.conf = conf_of("1.1.0", "\"cni.dev/valid-attachments\": []");
+	call.conf = conf_of("1.1.0", "\"cni.dev/attachments\": []");
 	require_ok(&call);
 	ATF_CHECK_EQ(2, addresses(host));
 }
