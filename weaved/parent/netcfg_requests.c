@@ -24,6 +24,7 @@ static struct {
 	struct ctl_expose exposed[CTL_EXPOSE_MAX];
 	size_t n;
 	bool adopt; /* this host never exposed anything */
+	bool warned; /* that accept_ra can not be written */
 	struct asked asked[ASKED_MAX];
 	size_t nasked;
 } it;
@@ -231,12 +232,15 @@ parent_handle_netcfg_no_ra(void *arg, struct imsg *imsg)
 		return;
 	snprintf(
 	    path, sizeof(path), "/proc/sys/net/ipv6/conf/%s/accept_ra", link);
-	if ((fd = open(path, O_WRONLY | O_CLOEXEC)) == -1) {
-		if (errno != ENOENT) /* no IPv6, no danger */
-			log_warn_errno("%s", path);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd == -1 && errno == ENOENT) /* no IPv6, no danger */
 		return;
+	/* Said once, for it is the same for all. */
+	if ((fd == -1 || write(fd, "0", 1) != 1) && !it.warned) {
+		log_warn("%s: %s: a rule alone keeps router advertisements out",
+		    path, strerror(errno));
+		it.warned = true;
 	}
-	if (write(fd, "0", 1) != 1)
-		log_warn_errno("%s", path);
-	close(fd);
+	if (fd != -1)
+		close(fd);
 }
