@@ -8,6 +8,7 @@
 #include "common/expose.h"
 #include "common/log.h"
 #include "common/netcheck.h"
+#include "weavectl/claim.h"
 #include "weavectl/client.h"
 #include "weavectl/doctor.h"
 #include "weavectl/ip.h"
@@ -37,6 +38,7 @@ static int act_pods(
     struct ctlclient *, const struct command *, char *const *, bool);
 static int check_network(const char *);
 static int act_reset(struct ctlclient *, bool);
+static int act_claim(struct ctlclient *, char *const *);
 static bool parse_seconds(const char *, int *);
 static int print(struct report *, const struct command *, const char *,
     const struct output *);
@@ -310,6 +312,22 @@ act_pods(struct ctlclient *link, const struct command *command,
 	return EXIT_FAILED;
 }
 
+static int
+act_claim(struct ctlclient *link, char *const *arguments)
+{
+	const char *directory =
+	    arguments[0] == NULL ? CLAIM_DIRECTORY : arguments[0];
+	char error[CTLCLIENT_ERROR_MAX];
+
+	if (claim_running(link, directory, stdout, error) == -1)
+		complain("%s", error);
+	else if (fflush(stdout) == 0 && !ferror(stdout))
+		return EXIT_DONE;
+	else
+		complain("cannot write the output");
+	return EXIT_FAILED;
+}
+
 /* False, with a complaint, if it is no time to wait. */
 static bool
 parse_seconds(const char *text, int *seconds)
@@ -432,6 +450,9 @@ run(const struct command *command, char *const *arguments,
 	case CTL_HIDE:
 		result = act_expose(
 		    link, command, arguments, seconds, output == &output_json);
+		break;
+	case COMMAND_CLAIM:
+		result = act_claim(link, arguments);
 		break;
 	case COMMAND_ATTACH:
 	case COMMAND_DETACH:

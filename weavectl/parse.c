@@ -43,6 +43,7 @@ static const struct command commands[] = {
     ACT("attach", "[ADDRESS...] NETNS", COMMAND_ATTACH),
     ACT("detach", "[ADDRESS...] NETNS", COMMAND_DETACH),
     ACT("ps", "[ID...]", COMMAND_PS),
+    ACT("claim", "[DIRECTORY]", COMMAND_CLAIM),
     ACT("netcheck", "SUBNET", COMMAND_NETCHECK),
     ACT("rmpeer", "PEER...", CTL_RMPEER),
     ACT("reset", NULL, CTL_RESET),

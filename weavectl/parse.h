@@ -14,6 +14,7 @@ enum {
 	COMMAND_ATTACH = 1000,
 	COMMAND_DETACH,
 	COMMAND_PS,
+	COMMAND_CLAIM,
 	COMMAND_NETCHECK /* without the daemon */
 };
 

@@ -99,7 +99,7 @@ count_log(struct host *host, const char *text)
 static unsigned
 allocate(struct host *host, const char *id)
 {
-	char line[64];
+	char line[128];
 	unsigned last = 0;
 
 	snprintf(line, sizeof(line), "ip allocate %s", id);
@@ -561,6 +561,53 @@ ATF_TC_BODY(conflicts_are_retried, tc)
 	ATF_CHECK(kubeapi_get(contested, KUBEAPI_CONFLICTS) >= 3);
 }
 
+#define CONTAINER \
+	"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+static void
+write_result(const char *directory, const char *name, const char *text)
+{
+	char path[256];
+
+	snprintf(path, sizeof(path), "%s/%s", directory, name);
+	net_write_file(path, text);
+}
+
+/* Pods that Weave Net started keep their addresses. */
+ATF_TC_WITHOUT_HEAD(running_pods_are_claimed);
+ATF_TC_BODY(running_pods_are_claimed, tc)
+{
+	static const char result[] =
+	    "{\"kind\":\"cniCacheV1\",\"containerId\":\"%s\","
+	    "\"ifName\":\"eth0\",\"networkName\":\"weave\",\"result\":"
+	    "{\"cniVersion\":\"0.3.0\",\"ips\":[{\"version\":\"4\","
+	    "\"address\":\"%s\"}]}}";
+	char text[1024], line[256];
+	struct kubeapi *api;
+	struct host *host;
+	struct net *net;
+
+	api = cluster(&net, 1);
+	host = &net->hosts[1];
+	set_nodes(api, net);
+	host_start(host);
+	snprintf(text, sizeof(text), result, CONTAINER, "10.32.0.1/24");
+	write_result(host->directory, "weave-a-eth0", text);
+	snprintf(text, sizeof(text), result, "other", "192.0.2.7/24");
+	write_result(host->directory, "weave-b-eth0", text);
+	write_result(host->directory, "garbage", "{\"kind\": [[[");
+	write_result(host->directory, "empty", "");
+	snprintf(line, sizeof(line), "claim %s", host->directory);
+	NET_WAIT(60, host_ctl(host, output, sizeof(output), line) == 0);
+	ATF_CHECK_STREQ(CONTAINER " 10.32.0.1\n", output);
+	/* Again changes nothing, and it is given to nobody else. */
+	ATF_CHECK_EQ(0, host_ctl(host, output, sizeof(output), line));
+	ATF_CHECK(allocate(host, "x") != 1);
+	ATF_CHECK_EQ(1, allocate(host, CONTAINER));
+	ATF_CHECK_EQ(
+	    0, host_ctl(host, output, sizeof(output), "claim /nonexistent"));
+}
+
 ATF_TP_ADD_TCS(tp)
 {
 	ATF_TP_ADD_TC(tp, nodes_become_targets);
@@ -578,5 +625,6 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, taken_out_begins_anew);
 	ATF_TP_ADD_TC(tp, others_take);
 	ATF_TP_ADD_TC(tp, conflicts_are_retried);
+	ATF_TP_ADD_TC(tp, running_pods_are_claimed);
 	return atf_no_error();
 }
