@@ -275,7 +275,8 @@ conf_environment_read(struct conf *conf, const struct conf_source *source,
 	char cause[CONF_CAUSE_MAX];
 
 	for (size_t i = 0; i < COUNT(variables); i++) {
-		const char *text = conf_environment_get(source, variables[i].name);
+		const char *text =
+		    conf_environment_get(source, variables[i].name);
 
 		if (text == NULL ||
 		    setting_apply(&variables[i], conf, text, SEPARATORS, cause))
