@@ -27,6 +27,7 @@ stalled-share	net/attack_test	stalled_share	2000 that stop after their share
 stalled-old	net/attack_test	stalled_old	2000 that stop at version 2
 rekey	net/rekey_soak_test	none_lost	keys change every second under 50,000 packets a second
 rekey-lossy	net/rekey_soak_test	lossy_control	the same with 5 % loss on the control connection
+flood	net/flood_test	garbage	garbage at the UDP port beside an honest flow
 addresses	net/ipam_live_test	of_weaved	random requests for addresses
 cni	net/cni_soak_test	leaks	pods come and go while plugins and daemons are killed
 addresses-real	net/ipam_live_test	with_real	the same with real routers"
