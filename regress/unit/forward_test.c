@@ -1,4 +1,7 @@
-/* Test frames of daemons: taken from neighbours, never from pods. */
+/*
+ * Test frames of daemons: taken from neighbours, never from pods. MACs that a
+ * member claims.
+ */
 #include <atf-c.h>
 #include <string.h>
 
@@ -131,8 +134,50 @@ ATF_TC_BODY(probes, tc)
 	mactable_free(forward.macs);
 }
 
+/* What a member sends from the MAC of a pod of ours reaches no bridge. */
+ATF_TC_WITHOUT_HEAD(claimed);
+ATF_TC_BODY(claimed, tc)
+{
+	struct overlay_counters counters = {0};
+	struct seen seen = {0};
+	struct forward forward = {.ours = OURS,
+	    .macs = mactable_new(16),
+	    .counters = &counters,
+	    .ops = &ops,
+	    .arg = &seen};
+	uint8_t bytes[60] = {2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0};
+	struct frame frame = {.data = bytes, .len = sizeof(bytes)};
+	uint64_t owner;
+
+	frame_decode(&frame);
+	forward_local(&forward, &frame, 1000);
+	ATF_CHECK_EQ(2, seen.sent);
+	frame.first = OTHER;
+	frame.last = OURS;
+	forward_remote(&forward, OTHER, &frame, 1500);
+	ATF_CHECK_EQ(0, seen.injected);
+	ATF_CHECK_EQ(2, seen.sent);
+	ATF_CHECK_EQ(1, counters.drop[DROP_MAC_OURS]);
+	owner = mactable_lookup(forward.macs, bytes + FRAME_MAC, 1500);
+	ATF_CHECK_EQ(OURS, owner);
+	/* Silent for a while, it may have moved there. */
+	forward_remote(&forward, OTHER, &frame, 2000);
+	ATF_CHECK_EQ(1, seen.injected);
+	ATF_CHECK_EQ(1, counters.local_mac_moves);
+	/* And on to a third, but not to and fro. */
+	frame.first = THIRD;
+	frame.last = OURS;
+	forward_remote(&forward, THIRD, &frame, 2100);
+	ATF_CHECK_EQ(1, counters.mac_held);
+	ATF_CHECK_EQ(2, seen.injected);
+	owner = mactable_lookup(forward.macs, bytes + FRAME_MAC, 2100);
+	ATF_CHECK_EQ(OTHER, owner);
+	mactable_free(forward.macs);
+}
+
 ATF_TP_ADD_TCS(tp)
 {
 	ATF_TP_ADD_TC(tp, probes);
+	ATF_TP_ADD_TC(tp, claimed);
 	return atf_no_error();
 }

@@ -12,6 +12,7 @@ overlay_drop_name(enum overlay_drop drop)
 	    [DROP_UNKNOWN_PEER] = "unknown_peer",
 	    [DROP_BAD_SPECIAL] = "bad_special",
 	    [DROP_OWN_FRAME] = "own_frame",
+	    [DROP_MAC_OURS] = "mac_ours",
 	    [DROP_LOCAL_BAD] = "local_bad",
 	    [DROP_LOCAL_CONFLICT] = "local_conflict",
 	    [DROP_LOCAL_CONTROL] = "local_control",

@@ -18,6 +18,7 @@ enum overlay_drop {
 	DROP_UNKNOWN_PEER, /* first or last peer */
 	DROP_BAD_SPECIAL, /* not from the neighbour to us, or other uid */
 	DROP_OWN_FRAME, /* claims to have entered the mesh here */
+	DROP_MAC_OURS, /* from a MAC that a pod of ours uses */
 	/* frames from the TAP */
 	DROP_LOCAL_BAD, /* short, or would pass for a special frame */
 	DROP_LOCAL_CONFLICT, /* source MAC known at another peer */
@@ -47,6 +48,7 @@ struct overlay_counters {
 	uint64_t drop[OVERLAY_DROP_MAX];
 	uint64_t mac_moves; /* between peers */
 	uint64_t local_mac_moves; /* of them: from here to elsewhere */
+	uint64_t mac_held; /* claims refused: it moves too often */
 	uint64_t tap_frames_in;
 	uint64_t tap_frames_out;
 	uint64_t relayed;

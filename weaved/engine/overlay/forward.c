@@ -9,7 +9,7 @@ static void forward_towards(
     struct forward *, uint64_t, struct frame *, uint64_t);
 static void forward_flood(struct forward *, uint64_t, struct frame *, uint64_t);
 static void forward_count_move(struct forward *, uint64_t, uint64_t);
-static void forward_learn(struct forward *, const struct frame *, uint64_t);
+static bool forward_learn(struct forward *, const struct frame *, uint64_t);
 static void forward_deliver(
     struct forward *, uint64_t, struct frame *, uint64_t);
 static bool forward_knows(struct forward *, uint64_t);
@@ -109,17 +109,31 @@ forward_local(struct forward *forward, struct frame *frame, uint64_t now)
 	}
 }
 
-/* A pod may have moved, so the new owner wins; moves are counted. */
-static void
+/*
+ * A pod may have moved, so the new owner wins, with the bounds of
+ * mactable_claim(); moves are counted. False: the frame is not to reach the
+ * bridge, which would learn that one of its own pods is elsewhere.
+ */
+static bool
 forward_learn(struct forward *forward, const struct frame *frame, uint64_t now)
 {
 	const uint8_t *src = frame->data + FRAME_MAC;
 	uint64_t before;
 
 	if (mac_is_group(src))
-		return;
-	before = mactable_add_forced(forward->macs, src, frame->first, now);
-	forward_count_move(forward, before, frame->first);
+		return true;
+	switch (mactable_claim(
+	    forward->macs, src, frame->first, forward->ours, now, &before)) {
+	case MACTABLE_OURS:
+		forward_drop(forward, DROP_MAC_OURS);
+		return false;
+	case MACTABLE_HELD:
+		forward->counters->mac_held++;
+		return true;
+	default:
+		forward_count_move(forward, before, frame->first);
+		return true;
+	}
 }
 
 static void
@@ -134,7 +148,8 @@ forward_deliver(
 		forward->ops->probe(forward->arg, frame, now);
 		return;
 	}
-	forward_learn(forward, frame, now);
+	if (!forward_learn(forward, frame, now))
+		return;
 	forward->ops->inject(forward->arg, frame);
 	if (mactable_lookup(forward->macs, frame->data, now) != forward->ours)
 		forward_flood(forward, from, frame, now);

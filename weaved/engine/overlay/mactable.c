@@ -12,6 +12,7 @@ struct mac_entry {
 	uint8_t mac[6];
 	uint64_t peer;
 	uint64_t seen;
+	uint64_t moved; /* last time by a claim, 0: never */
 };
 
 LIST_HEAD(mac_chain, mac_entry);
@@ -115,6 +116,7 @@ mac_insert(
 	memcpy(entry->mac, mac, 6);
 	entry->peer = peer;
 	entry->seen = now;
+	entry->moved = 0;
 	LIST_INSERT_HEAD(mac_chain(table, mac), entry, chain);
 	TAILQ_INSERT_TAIL(&table->used, entry, age);
 }
@@ -157,11 +159,23 @@ mactable_add(struct mactable *table, const uint8_t mac[6], uint64_t peer,
 	return mactable_lookup(table, mac, now);
 }
 
-uint64_t
-mactable_add_forced(
-    struct mactable *table, const uint8_t mac[6], uint64_t peer, uint64_t now)
+enum mactable_claim
+mactable_claim(struct mactable *table, const uint8_t mac[6], uint64_t peer,
+    uint64_t ours, uint64_t now, uint64_t *before)
 {
-	return mac_learn(table, mac, peer, 0, now);
+	struct mac_entry *entry = mac_find(table, mac);
+
+	*before = PEERNAME_UNKNOWN;
+	if (entry != NULL && entry->peer != peer &&
+	    now - entry->seen < MACTABLE_AGE) {
+		if (entry->peer == ours && now - entry->seen < MACTABLE_HOLD)
+			return MACTABLE_OURS;
+		if (entry->moved != 0 && now - entry->moved < MACTABLE_HOLD)
+			return MACTABLE_HELD;
+		entry->moved = now;
+	}
+	*before = mac_learn(table, mac, peer, 0, now);
+	return MACTABLE_TAKEN;
 }
 
 uint64_t

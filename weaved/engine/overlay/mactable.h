@@ -32,11 +32,17 @@ void mactable_free(struct mactable *table);
 uint64_t mactable_add(struct mactable *table, const uint8_t mac[6],
     uint64_t peer, uint64_t now, uint64_t *before);
 /*
- * Learns mac at peer in any case. Returns the peer that held it before,
- * PEERNAME_UNKNOWN for none.
+ * A frame of a remote peer says that mac is behind that peer. It may have
+ * moved; but nobody takes what was used here (by peer ours) within
+ * MACTABLE_HOLD, and none moves between remote peers more often than that.
  */
-uint64_t mactable_add_forced(
-    struct mactable *table, const uint8_t mac[6], uint64_t peer, uint64_t now);
+enum mactable_claim {
+	MACTABLE_TAKEN, /* *before: who held it, as above */
+	MACTABLE_HELD, /* by another remote peer */
+	MACTABLE_OURS /* by ourself: the frame is a lie, or a loop */
+};
+enum mactable_claim mactable_claim(struct mactable *table, const uint8_t mac[6],
+    uint64_t peer, uint64_t ours, uint64_t now, uint64_t *before);
 /* PEERNAME_UNKNOWN if mac is not known. */
 uint64_t mactable_lookup(
     const struct mactable *table, const uint8_t mac[6], uint64_t now);

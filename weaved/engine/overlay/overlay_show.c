@@ -44,6 +44,7 @@ show_counters(const struct overlay *overlay, const struct show_arg *show)
 	show_counter(show, "relayed", counters->relayed);
 	show_counter(show, "mac.moves", counters->mac_moves);
 	show_counter(show, "mac.local_moves", counters->local_mac_moves);
+	show_counter(show, "mac.held", counters->mac_held);
 	show_counter(show, "address_changes", counters->address_changes);
 	show_counter(show, "mtu_searches", counters->mtu_searches);
 	for (int i = 0; i < OVERLAY_DROP_MAX; i++) {
