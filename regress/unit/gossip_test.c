@@ -465,6 +465,17 @@ ATF_TC_BODY(harmful_unicast_dropped, tc)
 	meshes_free(&net);
 }
 
+static void
+add_refused(void *arg, uint32_t type, const void *data, size_t len)
+{
+	const struct ctl_counter *row = data;
+
+	(void)len;
+	if (type == CTL_COUNTER &&
+	    strcmp(row->name, "mesh.channels.refused") == 0)
+		*(uint64_t *)arg += row->value;
+}
+
 /*
  * More names of channels than we keep are not an error, only not relayed; a
  * real router's own ones always are.
@@ -472,6 +483,7 @@ ATF_TC_BODY(harmful_unicast_dropped, tc)
 ATF_TC_WITHOUT_HEAD(too_many_channels);
 ATF_TC_BODY(too_many_channels, tc)
 {
+	uint64_t refused = 0;
 	char channel[16];
 	unsigned i;
 	int a, b;
@@ -485,6 +497,9 @@ ATF_TC_BODY(too_many_channels, tc)
 		raw_gossip(a, WIRE_GOSSIP_BROADCAST, channel, "x");
 	}
 	ATF_CHECK_EQ(14, raw_count(b, WIRE_GOSSIP_BROADCAST, "x"));
+	mesh_show(net.nodes[0].mesh, CTL_SHOW_COUNTERS, add_refused, &refused,
+	    net.now);
+	ATF_CHECK(refused >= 40 - 16);
 	raw_gossip(a, WIRE_GOSSIP_BROADCAST, "IPallocation", "y");
 	raw_gossip(a, WIRE_GOSSIP_BROADCAST, "nameserver", "y");
 	ATF_CHECK_EQ(2, raw_count(b, WIRE_GOSSIP_BROADCAST, "y"));

@@ -170,6 +170,7 @@ ATF_TC_BODY(hostile_version, tc)
 	    json_pack("[o]", peer_json("0a:00:00:00:00:01", 5, UINT64_MAX)),
 	    &update, cause, sizeof(cause)));
 	ATF_CHECK(!update.self_raised);
+	ATF_CHECK_EQ(update.hostile, 1);
 	ATF_CHECK_EQ(topology_self(topo)->version, 0);
 	topology_update_free(&update);
 	ATF_REQUIRE(merge_json(topo,
@@ -178,6 +179,31 @@ ATF_TC_BODY(hostile_version, tc)
 	ATF_CHECK(update.self_raised);
 	ATF_CHECK_EQ(topology_self(topo)->version, 71);
 	topology_update_free(&update);
+	topology_free(topo);
+}
+
+/* Nor does one about another peer keep that one from being heard. */
+ATF_TC_WITHOUT_HEAD(hostile_version_of_other);
+ATF_TC_BODY(hostile_version_of_other, tc)
+{
+	static const uint64_t versions[] = {
+	    UINT64_MAX, 7, UINT64_MAX, UINT64_C(1) << 63, 8};
+	struct topology *topo = lonely();
+	struct topology_update update;
+	size_t hostile = 0;
+	char cause[128];
+
+	for (size_t i = 0; i < sizeof(versions) / sizeof(versions[0]); i++) {
+		ATF_REQUIRE(merge_json(topo,
+		    json_pack(
+			"[o]", peer_json("0a:00:00:00:00:02", 5, versions[i])),
+		    &update, cause, sizeof(cause)));
+		hostile += update.hostile;
+		ATF_CHECK_EQ(update.nfresh, versions[i] < 9);
+		ATF_CHECK_EQ(topology_count(topo), i == 0 ? 1 : 2);
+		topology_update_free(&update);
+	}
+	ATF_CHECK_EQ(3, hostile);
 	topology_free(topo);
 }
 
@@ -309,6 +335,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, gossip);
 	ATF_TP_ADD_TC(tp, merge);
 	ATF_TP_ADD_TC(tp, hostile_version);
+	ATF_TP_ADD_TC(tp, hostile_version_of_other);
 	ATF_TP_ADD_TC(tp, caps);
 	ATF_TP_ADD_TC(tp, own_record);
 	ATF_TP_ADD_TC(tp, large);

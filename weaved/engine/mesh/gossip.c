@@ -215,8 +215,10 @@ channel_find(struct mesh *mesh, const char *name)
 		if (strcmp(gossip->channels[i].name, name) == 0)
 			return &gossip->channels[i];
 	}
-	if (gossip->nchannels == GOSSIP_CHANNELS_MAX)
+	if (gossip->nchannels == GOSSIP_CHANNELS_MAX) {
+		mesh->channels_refused++;
 		return NULL;
+	}
 	channel = &gossip->channels[gossip->nchannels++];
 	strlcpy(channel->name, name, sizeof(channel->name));
 	return channel;
@@ -484,6 +486,8 @@ receive_topology(struct mesh *mesh, const struct envelope *env, char *cause,
 		mesh->topology, env->data, env->len, &update, cause, size))
 		return false;
 	mesh_collect_later(mesh, now);
+	mesh->left_out += update.left_out;
+	mesh->hostile += update.hostile;
 	if (update.left_out > 0 &&
 	    log_limit_pass(&mesh->log_caps, now, &suppressed))
 		log_warn("too many peers: gossip about %zu of them left out",

@@ -66,6 +66,9 @@ struct mesh {
 	uint64_t terminations;
 	uint64_t refused; /* accepted, but too many */
 	uint64_t evicted; /* of the half-open, for others */
+	uint64_t left_out; /* by gossip: peers beyond the caps */
+	uint64_t hostile; /* records of versions that nobody can have */
+	uint64_t channels_refused; /* messages on channels beyond the cap */
 	uint64_t failed; /* handshakes */
 	uint64_t rekeys; /* new keys, of all connections */
 	uint64_t reauths; /* that succeeded */

@@ -359,6 +359,9 @@ show_counters(const struct show *show)
 	show_counter(show, "mesh.reauths.failed", mesh->reauths_failed);
 	show_counter(show, "mesh.accept.refused", mesh->refused);
 	show_counter(show, "mesh.accept.evicted", mesh->evicted);
+	show_counter(show, "mesh.gossip.left_out", mesh->left_out);
+	show_counter(show, "mesh.gossip.hostile_versions", mesh->hostile);
+	show_counter(show, "mesh.channels.refused", mesh->channels_refused);
 	show_counter(show, "mesh.channels.relayed", mesh->gossip.nchannels);
 }
 

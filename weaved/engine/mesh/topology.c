@@ -5,8 +5,9 @@
 #include "weaved/engine/mesh/topology.h"
 
 /*
- * Own versions only count events, so none comes near this; a claim beyond it
- * about ourself is a lie, and following it would exhaust the counter.
+ * Own versions only count events, so none comes near this. A claim beyond it
+ * is a lie: following one about ourself would exhaust the counter, and one
+ * about another peer could not be outdone by that peer.
  */
 #define VERSION_SANE (UINT64_C(1) << 63)
 
@@ -423,8 +424,7 @@ meet_self(struct topology *topo, const struct topology_record *record,
     struct topology_update *update)
 {
 	if (record->uid == topo->self->uid ||
-	    record->version < topo->self->version ||
-	    record->version >= VERSION_SANE)
+	    record->version < topo->self->version)
 		return;
 	topo->self->version = record->version + 1;
 	update->self_raised = true;
@@ -448,13 +448,13 @@ record_wanted(
 	return peer->fresh || record_newer(peer, record);
 }
 
-/* Is it about a peer other than ourself? */
+/* Is it about a peer other than ourself, and believable? */
 static bool
 record_foreign(
     const struct topology *topo, const struct topology_record *record)
 {
 	return record->name != PEERNAME_UNKNOWN &&
-	    record->name != topo->self->name;
+	    record->name != topo->self->name && record->version < VERSION_SANE;
 }
 
 /*
@@ -557,6 +557,10 @@ merge_apply(struct merge *merge, struct topology_update *update)
 
 	for (size_t i = 0; i < merge->count; i++) {
 		record = &merge->records[i];
+		if (record->version >= VERSION_SANE) {
+			update->hostile++;
+			continue;
+		}
 		peer = peer_find(merge->topo, record->name);
 		if (peer == NULL) /* no name, or left out */
 			continue;

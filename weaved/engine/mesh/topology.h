@@ -94,6 +94,7 @@ struct topology_update {
 	uint64_t *fresh; /* those learnt or updated */
 	size_t nfresh;
 	size_t left_out; /* peers and connection lists beyond the caps */
+	size_t hostile; /* records of versions that nobody can have */
 	bool self_raised; /* an older self was met: announce us */
 };
 
