@@ -12,6 +12,7 @@
 
 static void replay_record(struct pair *, struct record *);
 static void replay_batch(struct record *, size_t);
+static uint64_t replay_epoch(struct host *);
 
 /* Datagrams from x to y, each of which arrived and was recorded. */
 static void
@@ -85,9 +86,50 @@ ATF_TC_BODY(next_connection, tc)
 	record_free(record);
 }
 
+static uint64_t
+replay_epoch(struct host *host)
+{
+	json_t *rows = host_show(host, "status keys");
+	uint64_t epoch = (uint64_t)json_integer_value(
+	    json_object_get(json_array_get(rows, 0), "Epoch"));
+
+	json_decref(rows);
+	return epoch;
+}
+
+/* Nor is what was said under keys of before, whether they are kept or not. */
+ATF_TC_WITHOUT_HEAD(other_epochs);
+ATF_TC_BODY(other_epochs, tc)
+{
+	struct pair pair = pair_new(NET_ENCRYPTED);
+	struct record *record;
+	uint64_t first;
+	size_t i;
+	int in;
+
+	host_option(pair.a, "rekey-interval", "2");
+	host_option(pair.b, "rekey-interval", "2");
+	pair_start(&pair, PAIR_MTU);
+	record = record_new(pair.b);
+	replay_record(&pair, record);
+	first = replay_epoch(pair.b);
+	in = traffic_udp(pair.y, TRAFFIC_PORT);
+	for (i = 0; replay_epoch(pair.b) < first + 4; i += BATCH)
+		replay_batch(record, i);
+	for (; i < 10000; i += BATCH)
+		replay_batch(record, i);
+	pair_require(&pair);
+	ATF_CHECK_EQ(0, traffic_drain(in));
+	ATF_CHECK_EQ(1, host_connections(pair.b, "established", NULL));
+	close(in);
+	net_check(pair.net);
+	record_free(record);
+}
+
 ATF_TP_ADD_TCS(tp)
 {
 	ATF_TP_ADD_TC(tp, same_connection);
 	ATF_TP_ADD_TC(tp, next_connection);
+	ATF_TP_ADD_TC(tp, other_epochs);
 	return atf_no_error();
 }
