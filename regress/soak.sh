@@ -1,7 +1,8 @@
 #!/bin/sh
 # What takes longer than the suite may: each line of the list below is a test
-# program of regress/ and one of its cases. Without names all of them run; the
-# exit status says whether all passed.
+# program of regress/ and one of its cases, or the tests of several hosts with
+# an option for all of them. Without names all of them run; the exit status says
+# whether all passed.
 #
 #   soak.sh BUILD [NAME...]
 #
@@ -17,7 +18,9 @@ WEAVED_SRCDIR=$(realpath "$(dirname "$0")/..")
 WEAVED_BUILDDIR=$build
 export SOAK_SECONDS SOAK_OPERATIONS WEAVED_SRCDIR WEAVED_BUILDDIR
 
-# name, program, case, what it does
+none='offload-tap=no offload-udp-send=no offload-udp-receive=no coalesce=no'
+
+# name, program, case, what it does; name, "suite", options, what it does
 soaks="\
 churn	net/soak_test	churn	five nodes under random kills and restarts
 stalled-connected	net/attack_test	stalled_connected	2000 connections that say nothing
@@ -30,12 +33,27 @@ rekey-lossy	net/rekey_soak_test	lossy_control	the same with 5 % loss on the cont
 flood	net/flood_test	garbage	garbage at the UDP port beside an honest flow
 addresses	net/ipam_live_test	of_weaved	random requests for addresses
 cni	net/cni_soak_test	leaks	pods come and go while plugins and daemons are killed
-addresses-real	net/ipam_live_test	with_real	the same with real routers"
+addresses-real	net/ipam_live_test	with_real	the same with real routers
+load-real	interop/load_test	both_ways	TCP and UDP at full speed with a real router
+no-tap	suite	offload-tap=no	the network tests without virtio headers
+no-udp-send	suite	offload-udp-send=no	the same without UDP_SEGMENT
+no-udp-receive	suite	offload-udp-receive=no	the same without UDP_GRO
+no-coalesce	suite	coalesce=no	the same without joining of frames
+no-offload	suite	$none	the same without all of these
+library	suite	cipher=library	the same by the cipher of libsodium"
+
+one() {			# program case
+	if [ "$1" = suite ]; then
+		NET_OPTIONS=$2 "$WEAVED_SRCDIR/regress/check.sh" "$build" net
+	else
+		"$build/regress/$1" "$2"
+	fi
+}
 
 failed=0
 run() {
 	printf 'soak: %s: %s\n' "$1" "$4"
-	if "$build/regress/$2" "$3"; then
+	if one "$2" "$3"; then
 		printf 'soak: %s: passed\n' "$1"
 	else
 		printf 'soak: %s: failed\n' "$1"

@@ -23,6 +23,7 @@
 #define ARGS_MAX (2 * NET_OPTIONS_MAX + NET_HOSTS_MAX + 8)
 #define OUTPUT_MAX (1 << 20)
 
+static void host_environment(struct host *);
 static void host_write_password(struct host *);
 static size_t host_arguments(struct host *, const char **);
 static void host_exec(struct host *, const char **) __attribute__((noreturn));
@@ -59,6 +60,25 @@ host_peer(struct host *host, const char *address)
 	ATF_REQUIRE((host->peers[host->npeers++] = strdup(address)) != NULL);
 }
 
+/* NET_OPTIONS, "key=value key=value": options for all hosts of a test. */
+static void
+host_environment(struct host *host)
+{
+	const char *text = getenv("NET_OPTIONS");
+	char *words, *word, *rest, *value;
+
+	if (text == NULL)
+		return;
+	ATF_REQUIRE((words = rest = strdup(text)) != NULL);
+	while ((word = strsep(&rest, " ")) != NULL) {
+		if ((value = strchr(word, '=')) == NULL)
+			continue;
+		*value++ = '\0';
+		host_option(host, word, "%s", value);
+	}
+	free(words);
+}
+
 void
 host_defaults(struct host *host)
 {
@@ -67,6 +87,7 @@ host_defaults(struct host *host)
 	host_option(host, "control-socket", "%s/ctl", host->directory);
 	host_option(host, "state-directory", "%s/state", host->directory);
 	host_option(host, "log", "debug");
+	host_environment(host);
 }
 
 static void

@@ -138,7 +138,10 @@ void net_set_mtu(struct net *net, int mtu);
 /* IP packets above this size vanish at the host's port, both ways; 0: none. */
 void net_set_hole(struct host *host, int size);
 
-/* Puts the options in place that no test cares for; net_host() does it. */
+/*
+ * Puts the options in place that no test cares for, and those of NET_OPTIONS
+ * in the environment ("key=value key=value"); net_host() does it.
+ */
 void host_defaults(struct host *host);
 /* Before host_start(); an option given again replaces the former. */
 void host_option(struct host *host, const char *key, const char *fmt, ...)
