@@ -240,7 +240,7 @@ addresses_check_valid(const struct netconf *conf, struct cni_error *error)
 		if (container == NULL || ifname == NULL ||
 		    !env_valid_name(container, ENV_CONTAINER_MAX) ||
 		    !env_valid_ifname(ifname) ||
-		    session_make_id(conf->name, ifname, container, id) == -1)
+		    podid_make(conf->name, ifname, container, id) == -1)
 			return cni_fail(error, CNI_CONFIG, NULL,
 			    "cni.dev/valid-attachments: item %zu is no "
 			    "attachment",
@@ -257,10 +257,10 @@ addresses_keep(const struct session *session, const char *id)
 	json_t *item;
 	size_t i;
 
-	if (!session_id_is_of(id, conf->name))
+	if (!podid_is_of(id, conf->name))
 		return true;
 	json_array_foreach(conf->valid, i, item) {
-		session_make_id(conf->name,
+		podid_make(conf->name,
 		    json_string_value(json_object_get(item, "ifname")),
 		    json_string_value(json_object_get(item, "containerID")),
 		    valid);

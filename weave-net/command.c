@@ -434,7 +434,7 @@ command_run(enum program program, struct session *session, json_t **output,
 		    "%.64s",
 		    session->conf.ipam_type);
 	if (env->container != NULL &&
-	    session_make_id(session->conf.name, env->ifname, env->container,
+	    podid_make(session->conf.name, env->ifname, env->container,
 		session->id) == -1)
 		return cni_fail(error, CNI_ENVIRONMENT, NULL,
 		    "CNI_CONTAINERID, CNI_IFNAME and the network's name are "

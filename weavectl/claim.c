@@ -9,7 +9,7 @@
 
 #include "common/addr.h"
 #include "common/ctlip.h"
-#include "weave-net/session.h"
+#include "common/podid.h"
 #include "weavectl/claim.h"
 
 #define FILES_MAX 10000 /* looked at */
@@ -60,7 +60,7 @@ result_id(const json_t *root, char id[CTL_IP_ID_MAX])
 
 	return kind != NULL && strcmp(kind, "cniCacheV1") == 0 &&
 	    network != NULL && container != NULL && ifname != NULL &&
-	    session_make_id(network, ifname, container, id) == 0;
+	    podid_make(network, ifname, container, id) == 0;
 }
 
 static bool
