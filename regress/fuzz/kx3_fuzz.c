@@ -21,6 +21,7 @@ struct fuzz {
 	uint64_t now;
 	uint32_t handles[HANDLES];
 	size_t next;
+	uint32_t session;
 };
 
 static void
@@ -65,9 +66,51 @@ finish(struct fuzz *fuzz, const uint8_t *data, size_t len, uint8_t which)
 		abort();
 }
 
+/* A session that is up, of whom the engine says anything. */
+static void
+reauth(struct fuzz *fuzz, const uint8_t *data, size_t len, uint8_t kind)
+{
+	struct imsg_reauth_start message = {.session = fuzz->session};
+	struct imsg_reauth_verdict verdict = {.session = fuzz->session};
+	struct imsg_reauth_finished finished;
+	struct imsg_reauth_started started;
+	struct imsg_kx3_finish finish = {0};
+
+	switch (kind % 3) {
+	case 0:
+		for (size_t i = 0; i < len && i < sizeof(message); i++)
+			((uint8_t *)&message)[i] ^= data[i];
+		kx3_reauth_start(fuzz->kx3, &message, fuzz->now, &started);
+		if (started.len > sizeof(started.frame) ||
+		    (started.result == KX3_DONE) != (started.handle != 0))
+			abort();
+		fuzz->handles[fuzz->next++ % HANDLES] = started.handle;
+		break;
+	case 1:
+		if (len > sizeof(finish.frame))
+			len = sizeof(finish.frame);
+		finish.handle = fuzz->handles[kind / 3 % HANDLES];
+		finish.len = (uint32_t)len;
+		memcpy(finish.frame, data, len);
+		kx3_reauth_finish(fuzz->kx3, &finish, fuzz->now, &finished);
+		if (finished.result == KX3_DONE || finished.len != 0 ||
+		    !sodium_is_zero(finished.key, sizeof(finished.key)))
+			abort();
+		break;
+	default:
+		for (size_t i = 0; i < len && i < sizeof(verdict); i++)
+			((uint8_t *)&verdict)[i] ^= data[i];
+		kx3_reauth_verdict(fuzz->kx3, &verdict, fuzz->now);
+	}
+}
+
 static void
 step(struct fuzz *fuzz, uint8_t kind, const uint8_t *data, size_t len)
 {
+	if (kind >= 0xc0) {
+		reauth(fuzz, data, len, kind);
+		return;
+	}
 	switch (kind % 5) {
 	case 0:
 	case 1:
@@ -91,6 +134,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static uint8_t prs[2][KX3_PRS_LEN];
 	struct fuzz fuzz = {.now = 1000000};
+	struct session *session;
 	size_t at = 0, len;
 
 	if (sodium_init() == -1 || size > 16384)
@@ -100,6 +144,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (fuzz.kx3 == NULL)
 		abort();
 	kx3_set_slots(fuzz.kx3, prs[0], prs[1]);
+	session = sessions_add(kx3_sessions(fuzz.kx3));
+	session->peer = 2;
+	session->up = true;
+	session->outbound = size % 2;
+	fuzz.session = session->id;
 	while (at + 3 <= size) {
 		uint8_t kind = data[at];
 
