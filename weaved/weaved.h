@@ -102,6 +102,7 @@ enum imsg_type {
 	IMSG_IPAM_SAVE, /* a piece of the file, 1 to IMSG_DATA_MAX bytes */
 	IMSG_IPAM_SAVE_END, /* empty: write it; answered by IMSG_IPAM_SAVED */
 	IMSG_IPAM_DAMAGED, /* empty: put the file aside */
+	IMSG_IPAM_OWNED, /* struct imsg_local: on; what this peer owns now */
 
 	/* control to engine; answered by IMSG_ROW, IMSG_END */
 	IMSG_IP_ALLOCATE, /* struct ctl_ip */
@@ -131,6 +132,7 @@ enum imsg_type {
 	/* parent to netcfg */
 	IMSG_NETCFG_CONF, /* struct imsg_netcfg_conf: begins one */
 	IMSG_NETCFG_ADDRESS, /* struct ctl_expose: of the configuration */
+	IMSG_NETCFG_LOCAL, /* struct imsg_local: also at any other time */
 	IMSG_NETCFG_END, /* empty: do it; answered by IMSG_NETCFG_DONE */
 	IMSG_NETCFG_EXPOSE, /* struct ctl_expose; answered by IMSG_END */
 	IMSG_NETCFG_HIDE, /* struct ctl_expose; answered by IMSG_END */
@@ -264,6 +266,19 @@ struct imsg_netcfg_conf {
 	char tap[16];
 };
 
+#define LOCAL_RANGES_MAX 256
+
+/* Addresses of pods of this host: ascending, disjoint. */
+struct imsg_local {
+	uint32_t n;
+	uint8_t on; /* who speaks to them is not masqueraded */
+	uint8_t pad[3];
+	struct {
+		uint32_t start;
+		uint32_t end; /* is not in it */
+	} ranges[LOCAL_RANGES_MAX];
+};
+
 struct imsg_netcfg_done {
 	char error[CTL_CAUSE_MAX]; /* empty: done */
 };
@@ -383,6 +398,8 @@ struct imsg_kx2_cancel {
 };
 
 _Static_assert(sizeof(struct imsg_netcfg_conf) == 56, "no padding");
+_Static_assert(
+    sizeof(struct imsg_local) == 8 + 8 * LOCAL_RANGES_MAX, "no padding");
 _Static_assert(sizeof(struct imsg_ipam_conf) == 16, "no padding");
 _Static_assert(
     sizeof(struct imsg_kube_conf) == 16 + NICKNAME_MAX + CTL_TEXT_MAX,

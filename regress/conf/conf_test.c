@@ -379,7 +379,8 @@ ATF_TC_BODY(environment_of_weave, tc)
 	    {"KUBE_PEERS=10.0.1.1", "peers:\n  - \"10.0.1.1\"\n"},
 	    {"WEAVE_MTU=1337", "mtu: 1337\n"},
 	    {"WEAVE_NO_FASTDP=0", "mtu: 1376\n"},
-	    {"NO_MASQ_LOCAL=1", "mtu: 1376\n"},
+	    {"NO_MASQ_LOCAL=1", "no-masq-local: yes\n"},
+	    {"NO_MASQ_LOCAL=0", "no-masq-local: no\n"},
 	};
 
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)

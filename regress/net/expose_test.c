@@ -2,10 +2,13 @@
  * The host's own address in the overlay: who reaches whom through it, and
  * that neither restarts nor other people's firewalls take it away.
  */
+#include <arpa/inet.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "regress/lib/pair.h"
 #include "regress/lib/process.h"
@@ -19,7 +22,10 @@ static bool pings(int, const char *);
 static bool has(struct host *, const char *);
 static bool has_table(struct host *, const char *);
 static bool is_exposed(struct host *);
+static void give(struct pod *, const char *, char[16]);
+static bool sees(struct pod *, struct host *, const char *, const char *);
 
+static char conf_file[256]; /* of a */
 static char output[8192];
 static int status;
 
@@ -39,6 +45,10 @@ start(void)
 
 	host_option(pair.a, "ipalloc-range", "10.32.0.0/16");
 	host_option(pair.b, "ipalloc-range", "10.32.0.0/16");
+	snprintf(
+	    conf_file, sizeof(conf_file), "%s/weaved.conf", pair.a->directory);
+	net_write_file(conf_file, "# nothing yet\n");
+	pair.a->file = conf_file;
 	pair_start(&pair, PAIR_MTU);
 	net_run(pair.a->ns, "echo 1 >/proc/sys/net/ipv4/ip_forward");
 	net_run(pair.x->ns, "ip route add default via " ADDRESS);
@@ -71,6 +81,49 @@ static bool
 is_exposed(struct host *host)
 {
 	return has(host, ADDRESS "/16") && has_table(host, "masquerade");
+}
+
+/* One more address, of this subnet. */
+static void
+give(struct pod *pod, const char *subnet, char address[16])
+{
+	char command[64];
+
+	snprintf(command, sizeof(command), "ip allocate %.16s %.24s", subnet,
+	    subnet);
+	command[strcspn(command, "/")] = '-';
+	ctl(pod->host, command);
+	ATF_REQUIRE_EQ_MSG(0, status, "%s", output);
+	output[strcspn(output, "/")] = '\0';
+	strlcpy(address, output, 16);
+	net_run(pod->ns, "ip address add %s/32 dev eth0", address);
+}
+
+/* A datagram that the host sends to this address of the pod: from whom is it? */
+static bool
+sees(struct pod *pod, struct host *from, const char *to, const char *source)
+{
+	struct sockaddr_in sin = {
+	    .sin_family = AF_INET, .sin_port = htons(TRAFFIC_PORT)};
+	socklen_t len = sizeof(sin);
+	struct pollfd pfd = {.events = POLLIN};
+	bool seen = false;
+	char text[16];
+	int s;
+
+	inet_pton(AF_INET, to, &sin.sin_addr);
+	pfd.fd = traffic_udp(pod, TRAFFIC_PORT);
+	s = traffic_socket(pod->net, from->ns, AF_INET, SOCK_DGRAM, 0);
+	sendto(s, "", 1, 0, (struct sockaddr *)&sin, sizeof(sin));
+	if (poll(&pfd, 1, 1000) == 1 &&
+	    recvfrom(pfd.fd, text, sizeof(text), 0, (struct sockaddr *)&sin,
+		&len) == 1)
+		seen = strcmp(source,
+			   inet_ntop(AF_INET, &sin.sin_addr, text,
+			       sizeof(text))) == 0;
+	close(s);
+	close(pfd.fd);
+	return seen;
 }
 
 /* Any address of IPAM's, the same again, and free for others when hidden. */
@@ -142,6 +195,45 @@ ATF_TC_BODY(masquerade, tc)
 	ATF_CHECK(!has_table(pair.a, "masquerade"));
 	ATF_CHECK(!pings(pair.x->ns, outside->address));
 	NET_WAIT(20, pings(pair.y->ns, ADDRESS));
+}
+
+/*
+ * The pod of this host sees the client, also by an address that the other
+ * peer gave away just now; that of the other peer sees this host, or it would
+ * answer by a way of its own.
+ */
+ATF_TC_WITHOUT_HEAD(no_masq_local);
+ATF_TC_BODY(no_masq_local, tc)
+{
+	struct pair pair = start();
+	struct host *outside = net_host(pair.net);
+	char x[16], other[16], y[16];
+
+	net_run(
+	    outside->ns, "ip route add 10.32.0.0/16 via %s", pair.a->address);
+	ATF_REQUIRE_STREQ(ADDRESS "/16", ctl(pair.a, "expose " ADDRESS "/16"));
+	give(pair.x, "10.32.20.0/24", x);
+	give(pair.y, "10.32.30.0/24", y);
+	NET_WAIT(20, sees(pair.x, outside, x, ADDRESS));
+	NET_WAIT(20, sees(pair.y, outside, y, ADDRESS));
+
+	net_write_file(conf_file, "no-masq-local: yes\n");
+	ctl(pair.a, "reload");
+	ATF_REQUIRE_EQ_MSG(0, status, "%s", output);
+	NET_WAIT(20, sees(pair.x, outside, x, outside->address));
+	/* The two have a half each: it is b that owns one of these. */
+	give(pair.x, "10.32.220.0/24", other);
+	NET_WAIT(20, sees(pair.x, outside, other, outside->address));
+	ATF_CHECK(sees(pair.y, outside, y, ADDRESS));
+	host_stop(pair.a);
+	net_run(pair.a->ns, "nft flush ruleset");
+	host_start(pair.a);
+	NET_WAIT(20, sees(pair.x, outside, other, outside->address));
+
+	net_write_file(conf_file, "no-masq-local: no\n");
+	ctl(pair.a, "reload");
+	ATF_REQUIRE_EQ_MSG(0, status, "%s", output);
+	NET_WAIT(20, sees(pair.x, outside, other, ADDRESS));
 }
 
 ATF_TC_WITHOUT_HEAD(kept);
@@ -239,6 +331,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, allocated);
 	ATF_TP_ADD_TC(tp, refused);
 	ATF_TP_ADD_TC(tp, masquerade);
+	ATF_TP_ADD_TC(tp, no_masq_local);
 	ATF_TP_ADD_TC(tp, kept);
 	ATF_TP_ADD_TC(tp, flushed);
 	ATF_TP_ADD_TC(tp, adopted);

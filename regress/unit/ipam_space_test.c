@@ -146,7 +146,9 @@ ATF_TC_BODY(donate_half, tc)
 
 	space_init(&space);
 	ATF_REQUIRE(space_set_owned(&space, chunks, 2));
+	ATF_CHECK_EQ(1, space.changes);
 	ATF_REQUIRE(space_donate(&space, all, &given));
+	ATF_CHECK_EQ(2, space.changes);
 	ATF_CHECK_EQ(110, given.start);
 	ATF_CHECK_EQ(112, given.end);
 	ATF_CHECK_EQ(2, space_count_free(&space, all));

@@ -30,6 +30,8 @@ static const struct ctl_expose exposed[] = {
     {.addr = 0x0a310101, .len = 32},
 };
 
+static const struct imsg_local masqueraded;
+
 static void
 check(const struct rules *rules, const char *want)
 {
@@ -43,7 +45,8 @@ check(const struct rules *rules, const char *want)
 ATF_TC_WITHOUT_HEAD(nothing_exposed);
 ATF_TC_BODY(nothing_exposed, tc)
 {
-	struct rules rules = {.bridge = "weave"};
+	static const struct imsg_local local = {.on = 1};
+	struct rules rules = {.bridge = "weave", .local = &local};
 
 	check(&rules, BEGIN "}\n");
 	/* Nor is there anything to translate here. */
@@ -55,12 +58,63 @@ ATF_TC_BODY(nothing_exposed, tc)
 ATF_TC_WITHOUT_HEAD(masquerade);
 ATF_TC_BODY(masquerade, tc)
 {
-	const struct rules rules = {
-	    .bridge = "weave", .exposed = exposed, .nexposed = 3};
+	const struct rules rules = {.bridge = "weave",
+	    .exposed = exposed,
+	    .nexposed = 3,
+	    .local = &masqueraded};
 
 	check(&rules,
 	    BEGIN NAT MASQUERADE("10.32.0.0/12")
 		MASQUERADE("10.49.1.1/32") "\t}\n}\n");
+}
+
+ATF_TC_WITHOUT_HEAD(no_masq_local);
+ATF_TC_BODY(no_masq_local, tc)
+{
+	struct imsg_local local = {.on = 1};
+	struct rules rules = {.bridge = "weave",
+	    .exposed = exposed,
+	    .nexposed = 1,
+	    .local = &local};
+
+	check(&rules,
+	    BEGIN "\tset local {\n\t\ttype ipv4_addr\n\t\tflags interval\n"
+		  "\t}\n" NAT "\t\tip daddr @local return\n" MASQUERADE(
+		      "10.32.0.0/12") "\t}\n}\n");
+	local.n = 2;
+	local.ranges[0].start = 0x0a200001;
+	local.ranges[0].end = 0x0a280000;
+	local.ranges[1].start = 0x0a280003;
+	local.ranges[1].end = 0x0a280004;
+	check(&rules,
+	    BEGIN "\tset local {\n\t\ttype ipv4_addr\n\t\tflags interval\n"
+		  "\t\telements = { 10.32.0.1-10.39.255.255, 10.40.0.3 }\n"
+		  "\t}\n" NAT "\t\tip daddr @local return\n" MASQUERADE(
+		      "10.32.0.0/12") "\t}\n}\n");
+}
+
+/* What the parent takes from the engine, and netcfg from the parent. */
+ATF_TC_WITHOUT_HEAD(ranges);
+ATF_TC_BODY(ranges, tc)
+{
+	struct imsg_local local = {.on = 1};
+
+	ATF_CHECK(rules_local_ok(&local));
+	local.on = 2;
+	ATF_CHECK(!rules_local_ok(&local));
+	local.on = 0;
+	for (uint32_t i = 0; i < LOCAL_RANGES_MAX; i++) {
+		local.ranges[i].start = 2 * i;
+		local.ranges[i].end = 2 * i + 1;
+	}
+	local.n = LOCAL_RANGES_MAX + 1;
+	ATF_CHECK(!rules_local_ok(&local));
+	local.n = LOCAL_RANGES_MAX;
+	ATF_CHECK(rules_local_ok(&local));
+	local.ranges[7].end = local.ranges[7].start;
+	ATF_CHECK(!rules_local_ok(&local));
+	local.ranges[7].end = local.ranges[8].start + 1;
+	ATF_CHECK(!rules_local_ok(&local));
 }
 
 ATF_TC_WITHOUT_HEAD(names);
@@ -108,6 +162,8 @@ ATF_TP_ADD_TCS(tp)
 {
 	ATF_TP_ADD_TC(tp, nothing_exposed);
 	ATF_TP_ADD_TC(tp, masquerade);
+	ATF_TP_ADD_TC(tp, no_masq_local);
+	ATF_TP_ADD_TC(tp, ranges);
 	ATF_TP_ADD_TC(tp, names);
 	ATF_TP_ADD_TC(tp, addresses);
 	return atf_no_error();

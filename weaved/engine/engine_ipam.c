@@ -19,8 +19,12 @@ static struct {
 	bool configured;
 	uint8_t *file; /* until the start */
 	size_t len;
+	struct imsg_local told; /* to the parent: what we own; on 0: nothing */
+	uint32_t changes; /* then */
+	bool warned; /* that this is too much for a message */
 } it;
 
+static void tell_owned(void);
 static void request(const struct imsg *, uint64_t);
 static void answer(uint32_t, const struct ctl_ip_answer *, const char *);
 static bool op_unicast(void *, uint64_t, const uint8_t *, size_t);
@@ -239,10 +243,46 @@ engine_ipam_set_nickname(void)
 		ipam_set_nickname(it.ipam, engine.conf.nickname, proc_now());
 }
 
+/* For rules of the host; those beyond the first are as if they were others'. */
+static void
+tell_owned(void)
+{
+	struct imsg_local message = {.on = 1};
+	const struct ip_range *owned;
+	uint32_t changes;
+	size_t n;
+
+	owned = ipam_owned(it.ipam, &n, &changes);
+	if (it.told.on && changes == it.changes)
+		return;
+	it.changes = changes;
+	if (n > LOCAL_RANGES_MAX && !it.warned) {
+		log_warn("IPAM: this peer owns %zu ranges: no-masq-local is "
+			 "for the first %d",
+		    n, LOCAL_RANGES_MAX);
+		it.warned = true;
+	}
+	message.n = n < LOCAL_RANGES_MAX ? (uint32_t)n : LOCAL_RANGES_MAX;
+	for (size_t i = 0; i < message.n; i++) {
+		message.ranges[i].start = owned[i].start;
+		message.ranges[i].end = owned[i].end;
+	}
+	if (memcmp(&message, &it.told, sizeof(message)) == 0)
+		return;
+	it.told = message;
+	child_send(IMSG_IPAM_OWNED, 0, &message, sizeof(message));
+}
+
 uint64_t
 engine_ipam_tick(uint64_t now)
 {
-	return it.ipam == NULL ? UINT64_MAX : ipam_tick(it.ipam, now);
+	uint64_t next;
+
+	if (it.ipam == NULL)
+		return UINT64_MAX;
+	next = ipam_tick(it.ipam, now);
+	tell_owned();
+	return next;
 }
 
 void

@@ -18,6 +18,7 @@ static struct {
 	bool done; /* there is something to look after */
 	char bridge[16];
 	char table[RULES_TABLE_MAX];
+	struct imsg_local local;
 	struct event *links;
 	struct event *rules;
 	struct event *repair;
@@ -27,6 +28,7 @@ static struct {
 
 static void handle_conf(void *, struct imsg *);
 static void handle_address(void *, struct imsg *);
+static void handle_local(void *, struct imsg *);
 static void handle_end(void *, struct imsg *);
 static void handle_expose(void *, struct imsg *);
 static void handle_hide(void *, struct imsg *);
@@ -45,6 +47,7 @@ static const struct dispatch_entry table[] = {
     CHILD_DISPATCH,
     DISPATCH(IMSG_NETCFG_CONF, struct imsg_netcfg_conf, handle_conf),
     DISPATCH(IMSG_NETCFG_ADDRESS, struct ctl_expose, handle_address),
+    DISPATCH(IMSG_NETCFG_LOCAL, struct imsg_local, handle_local),
     DISPATCH_EMPTY(IMSG_NETCFG_END, handle_end),
     DISPATCH(IMSG_NETCFG_EXPOSE, struct ctl_expose, handle_expose),
     DISPATCH(IMSG_NETCFG_HIDE, struct ctl_expose, handle_hide),
@@ -89,6 +92,19 @@ handle_address(void *arg, struct imsg *imsg)
 	it.next.exposed[it.next.nexposed++] = address;
 }
 
+static void
+handle_local(void *arg, struct imsg *imsg)
+{
+	char error[CTL_CAUSE_MAX];
+
+	(void)arg;
+	memcpy(&it.local, imsg->data, sizeof(it.local));
+	if (!rules_local_ok(&it.local))
+		fatalx("ranges refused");
+	if (it.done && !it.begun && !apply_rules(error))
+		log_error("%s", error);
+}
+
 /*
  * The rules are there before the bridge is up; those of addresses that it had
  * follow. Without nftables the network works but for what needs it.
@@ -122,6 +138,7 @@ apply_rules(char *error)
 
 	strlcpy(rules.bridge, it.bridge, sizeof(rules.bridge));
 	rules.exposed = links_exposed(&rules.nexposed);
+	rules.local = &it.local;
 	return nft_apply(&rules, error);
 }
 

@@ -6,6 +6,7 @@
 #include "weaved/netcfg/rules.h"
 
 static void write_input(FILE *, const struct rules *);
+static void write_local(FILE *, const struct imsg_local *);
 static void write_postrouting(FILE *, const struct rules *);
 static bool masquerades(const struct rules *);
 
@@ -17,6 +18,22 @@ rules_name_ok(const char *bridge)
 				      "0123456789._-";
 
 	return bridge[0] != '\0' && bridge[strspn(bridge, letters)] == '\0';
+}
+
+bool
+rules_local_ok(const struct imsg_local *local)
+{
+	uint32_t last = 0;
+
+	if (local->n > LOCAL_RANGES_MAX || local->on > 1)
+		return false;
+	for (size_t i = 0; i < local->n; i++) {
+		if (local->ranges[i].start < last ||
+		    local->ranges[i].start >= local->ranges[i].end)
+			return false;
+		last = local->ranges[i].end;
+	}
+	return true;
 }
 
 const char *
@@ -50,9 +67,29 @@ masquerades(const struct rules *rules)
 	return false;
 }
 
+static void
+write_local(FILE *out, const struct imsg_local *local)
+{
+	char first[IPV4_STRLEN], last[IPV4_STRLEN];
+
+	fputs("\tset local {\n"
+	      "\t\ttype ipv4_addr\n"
+	      "\t\tflags interval\n",
+	    out);
+	for (size_t i = 0; i < local->n; i++) {
+		fprintf(out, "%s%s", i == 0 ? "\t\telements = { " : ", ",
+		    ipv4_format(local->ranges[i].start, first));
+		if (local->ranges[i].end - local->ranges[i].start > 1)
+			fprintf(out, "-%s",
+			    ipv4_format(local->ranges[i].end - 1, last));
+	}
+	fprintf(out, "%s\t}\n", local->n > 0 ? " }\n" : "");
+}
+
 /*
  * As Weave's chain: between the subnet and what is not it, both ways, but for
- * multicast. Random ports, as two of the same may meet on many CPUs.
+ * multicast, and for pods of this host that are to see who speaks to them,
+ * which answer by this host. Random ports, as two of the same may meet on many CPUs.
  */
 static void
 write_postrouting(FILE *out, const struct rules *rules)
@@ -62,6 +99,8 @@ write_postrouting(FILE *out, const struct rules *rules)
 	fputs("\tchain postrouting {\n"
 	      "\t\ttype nat hook postrouting priority srcnat; policy accept;\n",
 	    out);
+	if (rules->local->on)
+		fputs("\t\tip daddr @local return\n", out);
 	for (size_t i = 0; i < rules->nexposed; i++) {
 		const struct ctl_expose *exposed = &rules->exposed[i];
 		struct subnet subnet = {
@@ -96,8 +135,11 @@ rules_format(const struct rules *rules)
 	    "table inet %s {\n",
 	    table, table, table);
 	write_input(out, rules);
-	if (masquerades(rules))
+	if (masquerades(rules)) {
+		if (rules->local->on)
+			write_local(out, rules->local);
 		write_postrouting(out, rules);
+	}
 	fputs("}\n", out);
 	if (fclose(out) == 0)
 		return text;

@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "common/ctl.h"
+#include "weaved/weaved.h"
 
 #define RULES_TABLE_MAX 32
 
@@ -13,10 +14,13 @@ struct rules {
 	char bridge[16];
 	const struct ctl_expose *exposed;
 	size_t nexposed;
+	const struct imsg_local *local;
 };
 
 /* Letters, digits, dot, underscore and dash: no other name gets into rules. */
 bool rules_name_ok(const char *bridge);
+/* Ascending, disjoint, none of them empty, and no more than there can be? */
+bool rules_local_ok(const struct imsg_local *local);
 /* "weaved-weave"; returns buf. */
 const char *rules_table(const char *bridge, char buf[RULES_TABLE_MAX]);
 /*

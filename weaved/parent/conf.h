@@ -93,6 +93,7 @@ struct conf {
 	bool kubernetes;
 	char kubernetes_api[CTL_TEXT_MAX]; /* "host:port", if kubernetes */
 	char *kubernetes_account; /* absolute: a directory */
+	bool no_masq_local; /* who speaks to pods of this host stays seen */
 	bool expect_npc; /* pods' network policies are to hold */
 };
 

@@ -103,6 +103,7 @@ const struct conf_key conf_keys[CONF_KEYS] = {
 	.fallback = "", .fixed = true},
     {"ipalloc-init", &conf_type_init, FIELD(ipalloc_init),
 	.fallback = "consensus", .fixed = true},
+    {"no-masq-local", &conf_type_yesno, FIELD(no_masq_local), .fallback = "no"},
     {"kubernetes", &conf_type_yesno, FIELD(kubernetes), .fallback = "no",
 	.fixed = true},
     {"kubernetes-api", &conf_type_text, FIELD(kubernetes_api),

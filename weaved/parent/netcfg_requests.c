@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "weaved/netcfg/rules.h"
 #include "weaved/parent/parent_internal.h"
 
 #define ASKED_MAX 8 /* requests under way */
@@ -27,12 +28,14 @@ static struct {
 	bool warned; /* that accept_ra can not be written */
 	struct asked asked[ASKED_MAX];
 	size_t nasked;
+	struct imsg_local owned; /* by the engine, the last that it said */
 } it;
 
 static void ask(const struct imsg *, uint32_t);
 static void erase(uint32_t);
 static void keep(const struct asked *);
 static bool save(void);
+static void send_local(void);
 static void forget(uint32_t);
 
 void
@@ -177,6 +180,34 @@ parent_handle_netcfg_adopted(void *arg, struct imsg *imsg)
 	    ipv4_format(adopted.address.addr, text), parent.conf->bridge);
 }
 
+static void
+send_local(void)
+{
+	struct imsg_local local = {0};
+
+	if (parent.conf->no_masq_local) {
+		local = it.owned;
+		local.on = 1;
+	}
+	spawn_send(parent.procs[PROC_NETCFG], IMSG_NETCFG_LOCAL, 0, -1, &local,
+	    sizeof(local));
+}
+
+void
+parent_handle_ipam_owned(void *arg, struct imsg *imsg)
+{
+	struct imsg_local owned;
+
+	memcpy(&owned, imsg->data, sizeof(owned));
+	if (!rules_local_ok(&owned)) {
+		spawn_distrust(arg);
+		return;
+	}
+	it.owned = owned;
+	if (parent.conf->no_masq_local)
+		send_local();
+}
+
 void
 parent_send_netcfg(void)
 {
@@ -197,6 +228,7 @@ parent_send_netcfg(void)
 	for (size_t i = 0; i < it.n; i++)
 		spawn_send(netcfg, IMSG_NETCFG_ADDRESS, 0, -1, &it.exposed[i],
 		    sizeof(it.exposed[i]));
+	send_local();
 	spawn_send(netcfg, IMSG_NETCFG_END, 0, -1, NULL, 0);
 }
 

@@ -41,6 +41,7 @@ static const struct dispatch_entry engine_table[] = {
     {IMSG_IPAM_SAVE, 1, IMSG_DATA_MAX, false, parent_handle_ipam_save},
     DISPATCH_EMPTY(IMSG_IPAM_SAVE_END, parent_handle_ipam_save_end),
     DISPATCH_EMPTY(IMSG_IPAM_DAMAGED, parent_handle_ipam_damaged),
+    DISPATCH(IMSG_IPAM_OWNED, struct imsg_local, parent_handle_ipam_owned),
     DISPATCH(IMSG_KX3_START, struct imsg_kx3_start, hardened_handle_start),
     DISPATCH(IMSG_KX3_FINISH, struct imsg_kx3_finish, hardened_handle_finish),
     DISPATCH(IMSG_KX3_CANCEL, struct imsg_kx3_cancel, hardened_handle_cancel),

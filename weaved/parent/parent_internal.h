@@ -91,6 +91,7 @@ void parent_send_netcfg(void);
 /* Those who wait for an answer hear that none will come. */
 void parent_netcfg_gone(void);
 void parent_load_exposed(void);
+void parent_handle_ipam_owned(void *arg, struct imsg *imsg);
 void parent_handle_expose(void *arg, struct imsg *imsg);
 void parent_handle_hide(void *arg, struct imsg *imsg);
 void parent_handle_erase(void *arg, struct imsg *imsg);

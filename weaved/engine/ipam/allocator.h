@@ -130,6 +130,10 @@ void ipam_reset(struct ipam *ipam, uint32_t request, uint64_t now);
 void ipam_cancel(struct ipam *ipam, uint32_t request, uint64_t now);
 void ipam_cancel_all(struct ipam *ipam, uint64_t now);
 
+/* What this peer owns; changes: see struct space. Valid until the next call. */
+const struct ip_range *ipam_owned(
+    const struct ipam *ipam, size_t *n, uint32_t *changes);
+
 /* Rows for the control protocol: CTL_SHOW_STATUS, _IPAM, _RING, _ADDRESSES,
  * _COUNTERS. */
 typedef void (*ipam_emit)(

@@ -255,6 +255,14 @@ show_counters(const struct ipam *ipam, ipam_emit emit, void *arg)
 	}
 }
 
+const struct ip_range *
+ipam_owned(const struct ipam *ipam, size_t *n, uint32_t *changes)
+{
+	*n = ipam->space.owned.n;
+	*changes = ipam->space.changes;
+	return ipam->space.owned.items;
+}
+
 void
 ipam_show(const struct ipam *ipam, uint32_t parts, ipam_emit emit, void *arg,
     uint64_t now)

@@ -194,6 +194,7 @@ bool
 space_set_owned(struct space *space, const struct ip_range *ranges, size_t n)
 {
 	struct range_list owned = {0}, unused = {0}, used = {0};
+	uint32_t changes = space->changes;
 	bool ok = true;
 
 	for (size_t i = 0; ok && i < n; i++)
@@ -209,6 +210,7 @@ space_set_owned(struct space *space, const struct ip_range *ranges, size_t n)
 	space_free(space);
 	space->owned = owned;
 	space->free = unused;
+	space->changes = changes + 1;
 	return true;
 }
 
@@ -305,7 +307,10 @@ space_donate(struct space *space, struct ip_range range, struct ip_range *given)
 	if (size > list_count(&space->free, range) / 2)
 		given->start += size / 2;
 	/* Either both lists change or none. */
-	return list_reserve(&space->owned, space->owned.n + 1) &&
-	    list_remove(&space->free, *given) &&
-	    list_remove(&space->owned, *given);
+	if (!list_reserve(&space->owned, space->owned.n + 1) ||
+	    !list_remove(&space->free, *given) ||
+	    !list_remove(&space->owned, *given))
+		return false;
+	space->changes++;
+	return true;
 }

@@ -28,6 +28,7 @@ struct range_list {
 struct space {
 	struct range_list owned;
 	struct range_list free;
+	uint32_t changes; /* of owned: counts them */
 };
 
 void space_init(struct space *space);
