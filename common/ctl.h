@@ -34,6 +34,7 @@ enum ctl_type {
 	CTL_EXPOSE, /* struct ctl_expose: uid 0 only */
 	CTL_HIDE, /* struct ctl_expose: uid 0 only */
 	CTL_ERASE, /* empty: uid 0 only; afterwards weaved ends */
+	CTL_ROTATE, /* struct ctl_rotate: uid 0 only; CTL_ROTATION */
 
 	/* daemon to client */
 	CTL_END = 64, /* struct ctl_end: the request is done */
@@ -54,6 +55,7 @@ enum ctl_type {
 	CTL_ADDRESS, /* struct ctl_address: given out here */
 	CTL_IP_ANSWER, /* struct ctl_ip_answer */
 	CTL_BENCH_RESULT, /* struct ctl_bench_result */
+	CTL_ROTATION, /* struct ctl_rotation: one of each password */
 	CTL_TYPE_MAX
 };
 
@@ -374,6 +376,44 @@ struct ctl_expose {
 
 /* Can a host have this address? */
 bool ctl_expose_ok(const struct ctl_expose *expose);
+
+enum ctl_rotate_action {
+	CTL_ROTATE_STATUS,
+	CTL_ROTATE_STAGE,
+	CTL_ROTATE_COMMIT,
+	CTL_ROTATE_FINISH,
+	CTL_ROTATE_ABORT,
+	CTL_ROTATE_ACTION_MAX
+};
+
+#define CTL_PASSWORD_MAX 1024
+
+/* A step of the password's rotation on this node. */
+struct ctl_rotate {
+	uint32_t action; /* enum ctl_rotate_action */
+	uint8_t hardened; /* of password-hardened */
+	uint8_t pad;
+	uint16_t length; /* stage: of the new password, 0: generate one */
+	uint8_t password[CTL_PASSWORD_MAX];
+};
+_Static_assert(sizeof(struct ctl_rotate) == 8 + CTL_PASSWORD_MAX, "no padding");
+
+enum ctl_rotation_step {
+	CTL_ROTATION_BEFORE, /* one password */
+	CTL_ROTATION_STAGED, /* and a new one, accepted beside it */
+	CTL_ROTATION_COMMITTED, /* the new one, and the old beside it */
+	CTL_ROTATION_STEP_MAX
+};
+
+struct ctl_rotation {
+	uint32_t step; /* enum ctl_rotation_step */
+	uint32_t expires; /* s until sessions of a former one end, 0: none */
+	uint8_t hardened; /* of password-hardened */
+	uint8_t held; /* the source can not be written: held in memory */
+	uint8_t pad[2];
+	char source[CTL_TEXT_MAX]; /* a file, or "WEAVE_PASSWORD" */
+	char other[CTL_TEXT_MAX]; /* file of the second one, or empty */
+};
 
 /*
  * Is this message of a known type, of its exact size, and does every string

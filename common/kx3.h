@@ -73,6 +73,7 @@ struct imsg_kx3_finished {
 	uint32_t result; /* enum kx3_result */
 	uint32_t slot; /* password that fitted, as the responder counts */
 	uint32_t session; /* that begins in the parent: names it from now on */
+	uint32_t serial; /* of our password that fitted, see IMSG_PASSWORDS */
 	uint32_t len;
 	uint8_t frame[KX3_CONFIRM_LEN]; /* outbound: our confirmation */
 	uint8_t pad[3];
@@ -108,6 +109,7 @@ struct imsg_reauth_finished {
 	uint32_t conn;
 	uint32_t result; /* enum kx3_result */
 	uint32_t slot; /* password that fitted, as the responder counts */
+	uint32_t serial; /* of our password that fitted, see IMSG_PASSWORDS */
 	uint32_t len;
 	uint8_t frame[KX3_CONFIRM_LEN]; /* outbound: our confirmation */
 	uint8_t pad[3];
@@ -139,9 +141,9 @@ _Static_assert(
     sizeof(struct imsg_kx3_start) == 14 + 2 * 519 + 32, "no padding");
 _Static_assert(sizeof(struct imsg_kx3_started) == 148, "no padding");
 _Static_assert(sizeof(struct imsg_kx3_finish) == 144, "no padding");
-_Static_assert(sizeof(struct imsg_kx3_finished) == 56 + 224, "no padding");
+_Static_assert(sizeof(struct imsg_kx3_finished) == 60 + 224, "no padding");
 _Static_assert(sizeof(struct imsg_reauth_start) == 44, "no padding");
 _Static_assert(sizeof(struct imsg_reauth_started) == 152, "no padding");
-_Static_assert(sizeof(struct imsg_reauth_finished) == 84, "no padding");
+_Static_assert(sizeof(struct imsg_reauth_finished) == 88, "no padding");
 
 #endif

@@ -177,6 +177,13 @@ enum imsg_type {
 	IMSG_HTTP_LISTEN, /* struct imsg_http, fd: listening socket */
 	IMSG_HTTP_CLOSE, /* struct imsg_http: no longer */
 
+	/* control to parent; answered by IMSG_ROW, IMSG_END */
+	IMSG_ROTATE, /* struct ctl_rotate */
+
+	/* parent to engine */
+	IMSG_PASSWORDS, /* struct imsg_passwords */
+	IMSG_PASSWORD_GONE, /* struct imsg_password_gone */
+
 	IMSG_TYPE_MAX
 };
 
@@ -389,6 +396,7 @@ struct imsg_kx2_finish {
 
 struct imsg_kx2_finished {
 	uint32_t conn;
+	uint32_t serial; /* of the password that fitted */
 	uint8_t key[32]; /* the session key */
 	char error[64]; /* empty: done */
 };
@@ -400,6 +408,22 @@ struct imsg_kx2_cancel {
 _Static_assert(sizeof(struct imsg_netcfg_conf) == 56, "no padding");
 _Static_assert(
     sizeof(struct imsg_local) == 8 + 8 * LOCAL_RANGES_MAX, "no padding");
+
+/*
+ * The serials of the passwords that are accepted, by version of the protocol:
+ * first the one dialled with, then the other, 0: none. A serial says nothing
+ * of its password and is not used again while the parent lives.
+ */
+struct imsg_passwords {
+	uint32_t version2[2];
+	uint32_t version3[2];
+};
+
+/* Connections that it authenticated last are to end. */
+struct imsg_password_gone {
+	uint32_t serial;
+};
+
 _Static_assert(sizeof(struct imsg_ipam_conf) == 16, "no padding");
 _Static_assert(
     sizeof(struct imsg_kube_conf) == 16 + NICKNAME_MAX + CTL_TEXT_MAX,

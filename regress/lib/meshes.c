@@ -398,10 +398,10 @@ node_start(struct meshes *meshes, size_t index)
 	node->conf.encrypted = node->password != NULL;
 	node->kx3 = kx3_new(node->conf.name, "weave");
 	ATF_REQUIRE(node->kx3 != NULL);
-	node_set_passwords(node);
 	node->mesh = mesh_new(
 	    &node->conf, node->overlays, node->uid, &ops, node, meshes->now);
 	ATF_REQUIRE(node->mesh != NULL);
+	node_set_passwords(node);
 }
 
 void
@@ -414,12 +414,24 @@ node_protocol(struct meshes *meshes, size_t index, const char *protocol)
 	conf->listen_first = strcmp(protocol, "mixed") == 0;
 }
 
+uint32_t
+node_serial(const char *password)
+{
+	uint32_t hash = 1;
+
+	for (; *password != '\0'; password++)
+		hash = hash * 31 + (uint8_t)*password;
+	return hash;
+}
+
 /* Stretched by one hash: the rounds are for attackers. */
 void
 node_set_passwords(struct node *node)
 {
 	const char *passwords[2] = {node->password, node->second};
 	uint8_t prs[2][KX3_PRS_LEN];
+	struct mesh_passwords known;
+	uint32_t serials[2];
 
 	for (size_t i = 0; i < 2; i++)
 		if (passwords[i] != NULL)
@@ -428,6 +440,15 @@ node_set_passwords(struct node *node)
 			    strlen(passwords[i]));
 	kx3_set_slots(node->kx3, passwords[0] != NULL ? prs[0] : NULL,
 	    passwords[1] != NULL ? prs[1] : NULL);
+	for (size_t i = 0; i < 2; i++)
+		serials[i] =
+		    passwords[i] != NULL ? node_serial(passwords[i]) : 0;
+	kx3_set_serials(node->kx3, serials[0], serials[1]);
+	if (node->mesh == NULL)
+		return;
+	memcpy(known.version2, serials, sizeof(known.version2));
+	memcpy(known.version3, serials, sizeof(known.version3));
+	mesh_set_passwords(node->mesh, &known);
 }
 
 void
@@ -549,7 +570,8 @@ do_kx_finish(struct task *task)
 	crypto_hash_sha256_final(&hash, key);
 	if (error == NULL && task->has_frame && !frame_opens(task, key))
 		error = "password mismatch";
-	mesh_kx_finished(node->mesh, task->id, key, error, node->meshes->now);
+	mesh_kx_finished(node->mesh, task->id, key, node_serial(node->password),
+	    error, node->meshes->now);
 }
 
 static void

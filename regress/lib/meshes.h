@@ -78,6 +78,8 @@ void node_stop(struct meshes *meshes, size_t index);
 void node_protocol(struct meshes *meshes, size_t index, const char *protocol);
 /* Takes the passwords of the node anew; while it runs. */
 void node_set_passwords(struct node *node);
+/* Of a password, equal in all nodes, for mesh_password_gone(). */
+uint32_t node_serial(const char *password);
 void node_target(struct meshes *meshes, size_t index, size_t to);
 void meshes_cut(struct meshes *meshes, size_t a, size_t b);
 void meshes_heal(struct meshes *meshes, size_t a, size_t b);

@@ -124,6 +124,41 @@ ATF_TC_BODY(back_off, tc)
 	dialer_free(dialer);
 }
 
+ATF_TC_WITHOUT_HEAD(second_password);
+ATF_TC_BODY(second_password, tc)
+{
+	uint64_t interval = DIALER_FIRST, waited;
+
+	setup();
+	add(1, "10.0.0.1");
+	run();
+	for (unsigned i = 0; i < 5; i++) {
+		ATF_CHECK(!dialer_is_second(dialer, seen.dial));
+		dialer_refused(dialer, seen.dial, "password", now);
+		ATF_CHECK_EQ(0, wait_for_dial());
+		ATF_CHECK(dialer_is_second(dialer, seen.dial));
+		dialer_refused(dialer, seen.dial, "password", now);
+		waited = wait_for_dial();
+		ATF_CHECK(waited >= interval / 2);
+		ATF_CHECK(waited < interval / 2 + interval);
+		interval = interval * 3 / 2;
+	}
+	/* It fails for another reason: the first one has its turn again. */
+	dialer_refused(dialer, seen.dial, "password", now);
+	wait_for_dial();
+	dialer_ended(dialer, seen.dial, "no", false, now);
+	wait_for_dial();
+	ATF_CHECK(!dialer_is_second(dialer, seen.dial));
+	/* So it has after a connection made with the second. */
+	dialer_refused(dialer, seen.dial, "password", now);
+	wait_for_dial();
+	dialer_connected(dialer, seen.dial);
+	dialer_ended(dialer, seen.dial, "gone", false, now);
+	wait_for_dial();
+	ATF_CHECK(!dialer_is_second(dialer, seen.dial));
+	dialer_free(dialer);
+}
+
 ATF_TC_WITHOUT_HEAD(reset_after_a_minute);
 ATF_TC_BODY(reset_after_a_minute, tc)
 {
@@ -399,6 +434,7 @@ ATF_TP_ADD_TCS(tp)
 {
 	ATF_TP_ADD_TC(tp, port_completed);
 	ATF_TP_ADD_TC(tp, back_off);
+	ATF_TP_ADD_TC(tp, second_password);
 	ATF_TP_ADD_TC(tp, reset_after_a_minute);
 	ATF_TP_ADD_TC(tp, never_until_asked);
 	ATF_TP_ADD_TC(tp, inbound_suffices);

@@ -191,6 +191,61 @@ ATF_TC_BODY(two_slots, tc)
 	meshes_free(&net);
 }
 
+/* Who dials tries its second one at once, and once per step of the back-off. */
+ATF_TC_WITHOUT_HEAD(second_dials);
+ATF_TC_BODY(second_dials, tc)
+{
+	start("hardened", "hardened");
+	net.nodes[0].password = "newer";
+	net.nodes[0].second = "s3cr3t";
+	go();
+	ATF_CHECK_EQ(2, net.nodes[0].dials);
+	expect_version(3);
+	start("hardened", "hardened");
+	net.nodes[0].password = "newer";
+	net.nodes[0].second = "newest";
+	go();
+	ATF_CHECK_EQ(2, net.nodes[0].dials);
+	expect_cause(0, "password mismatch", "mesh.handshake.failed.password");
+	meshes_free(&net);
+	/* Without a second one there is nothing to try at once. */
+	start("hardened", "hardened");
+	net.nodes[0].password = "newer";
+	go();
+	ATF_CHECK_EQ(1, net.nodes[0].dials);
+	meshes_free(&net);
+}
+
+/* What a password authenticated ends with it, and nothing else does. */
+static void
+password_gone(const char *protocol, bool dialled)
+{
+	struct mesh *mesh;
+
+	start(protocol, protocol);
+	if (strcmp(protocol, "hardened") == 0)
+		net.nodes[1].second = "newer";
+	go();
+	mesh = net.nodes[dialled].mesh;
+	mesh_password_gone(mesh, 0);
+	mesh_password_gone(mesh, node_serial("newer"));
+	meshes_run(&net, 1000);
+	ATF_CHECK(node_neighbours(&net, 0, 1));
+	mesh_password_gone(mesh, node_serial("s3cr3t"));
+	mesh_tick(mesh, net.now);
+	ATF_CHECK_EQ(0, node_rows(&net, dialled, CTL_ESTABLISHED));
+	meshes_free(&net);
+}
+
+ATF_TC_WITHOUT_HEAD(gone);
+ATF_TC_BODY(gone, tc)
+{
+	password_gone("hardened", false);
+	password_gone("hardened", true);
+	password_gone("weave", false);
+	password_gone("weave", true);
+}
+
 ATF_TC_WITHOUT_HEAD(no_password);
 ATF_TC_BODY(no_password, tc)
 {
@@ -644,6 +699,8 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, versions_apart);
 	ATF_TP_ADD_TC(tp, wrong_password);
 	ATF_TP_ADD_TC(tp, two_slots);
+	ATF_TP_ADD_TC(tp, second_dials);
+	ATF_TP_ADD_TC(tp, gone);
 	ATF_TP_ADD_TC(tp, no_password);
 	ATF_TP_ADD_TC(tp, downgrade);
 	ATF_TP_ADD_TC(tp, edited_header);

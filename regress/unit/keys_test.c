@@ -19,6 +19,24 @@ password_of(const char *text)
 	return password;
 }
 
+static uint32_t used; /* serial of the password, FIRST or SECOND */
+
+#define FIRST 17
+#define SECOND 18
+
+static void
+keys_set_both(struct keys *keys, const char *first, const char *second)
+{
+	struct password *a = password_of(first);
+	struct password *b = second == NULL ? NULL : password_of(second);
+	const struct password_slot slots[PASSWORD_SLOTS] = {
+	    {a, FIRST}, {b, b == NULL ? 0 : SECOND}};
+
+	ATF_REQUIRE(keys_set_passwords(keys, slots));
+	password_free(a);
+	password_free(b);
+}
+
 static struct keys *
 keys_of(const char *text)
 {
@@ -26,7 +44,7 @@ keys_of(const char *text)
 
 	ATF_REQUIRE(sodium_init() >= 0);
 	ATF_REQUIRE((keys = keys_new()) != NULL);
-	keys_set_password(keys, password_of(text));
+	keys_set_both(keys, text, NULL);
 	return keys;
 }
 
@@ -105,7 +123,7 @@ ATF_TC_BODY(low_order_keys, tc)
 		uint32_t handle;
 
 		ATF_REQUIRE(keys_start(keys, 0, true, &handle, ours) == NULL);
-		error = keys_finish(keys, 0, handle, &peer, session);
+		error = keys_finish(keys, 0, handle, &peer, session, &used);
 		ATF_REQUIRE_MSG(error != NULL, "point %zu accepted", i);
 		ATF_CHECK_STREQ(error, "low-order key");
 		ATF_CHECK(sodium_is_zero(session, sizeof(session)));
@@ -126,7 +144,8 @@ ATF_TC_BODY(both_sides_agree, tc)
 	ATF_REQUIRE(keys_start(keys, 0, true, &handle, ours) == NULL);
 	other = other_new(ours, "s3cr3t");
 	peer.key = other.public_key;
-	ATF_REQUIRE(keys_finish(keys, 0, handle, &peer, session) == NULL);
+	ATF_REQUIRE(
+	    keys_finish(keys, 0, handle, &peer, session, &used) == NULL);
 	ATF_CHECK(memcmp(session, other.session, sizeof(session)) == 0);
 	keys_free(keys);
 }
@@ -143,13 +162,14 @@ ATF_TC_BODY(handle_is_single_use, tc)
 	ATF_REQUIRE(keys_start(keys, 0, true, &handle, ours) == NULL);
 	other = other_new(ours, "s3cr3t");
 	peer.key = other.public_key;
-	ATF_REQUIRE(keys_finish(keys, 0, handle, &peer, session) == NULL);
-	ATF_CHECK(keys_finish(keys, 0, handle, &peer, session) != NULL);
+	ATF_REQUIRE(
+	    keys_finish(keys, 0, handle, &peer, session, &used) == NULL);
+	ATF_CHECK(keys_finish(keys, 0, handle, &peer, session, &used) != NULL);
 	ATF_CHECK(sodium_is_zero(session, sizeof(session)));
-	ATF_CHECK(keys_finish(keys, 0, 0, &peer, session) != NULL);
+	ATF_CHECK(keys_finish(keys, 0, 0, &peer, session, &used) != NULL);
 	ATF_REQUIRE(keys_start(keys, 0, true, &handle, ours) == NULL);
 	keys_cancel(keys, handle);
-	ATF_CHECK(keys_finish(keys, 0, handle, &peer, session) != NULL);
+	ATF_CHECK(keys_finish(keys, 0, handle, &peer, session, &used) != NULL);
 	ATF_CHECK_EQ(keys_handles(keys), 0);
 	keys_free(keys);
 }
@@ -167,7 +187,7 @@ ATF_TC_BODY(handle_expires, tc)
 	other = other_new(ours, "s3cr3t");
 	peer.key = other.public_key;
 	ATF_CHECK(keys_finish(keys, 1000 + KEYS_HANDLE_MS + 1, handle, &peer,
-		      session) != NULL);
+		      session, &used) != NULL);
 	ATF_CHECK(sodium_is_zero(session, sizeof(session)));
 	keys_free(keys);
 }
@@ -215,7 +235,8 @@ ATF_TC_BODY(strangers_leave_room, tc)
 	for (now = 600; now < 5000; now += 600)
 		while (keys_start(keys, now, false, &strange, ours) == NULL)
 			ATF_REQUIRE(keys_handles(keys) <= KEYS_HANDLES_MAX);
-	ATF_CHECK(keys_finish(keys, 4999, handle, &peer, session) == NULL);
+	ATF_CHECK(
+	    keys_finish(keys, 4999, handle, &peer, session, &used) == NULL);
 	keys_free(keys);
 }
 
@@ -237,6 +258,8 @@ ATF_TC_BODY(listen_first, tc)
 	    {"s3cr3t", false, 0x40, false},
 	    {"other", true, 0x40, false},
 	    {"other", false, 0xc0, false},
+	    {"second", true, 0x40, true}, /* accepted beside it */
+	    {"second", false, 0xc0, true},
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -247,6 +270,7 @@ ATF_TC_BODY(listen_first, tc)
 		const char *error;
 		uint32_t handle;
 
+		keys_set_both(keys, "s3cr3t", "second");
 		ATF_REQUIRE(keys_start(keys, 0, true, &handle, ours) == NULL);
 		other = other_new(ours, cases[i].password);
 		nonce[0] = cases[i].polarity;
@@ -256,12 +280,14 @@ ATF_TC_BODY(listen_first, tc)
 		peer.outbound = cases[i].outbound;
 		peer.frame = frame;
 		peer.frame_len = sizeof(frame);
-		error = keys_finish(keys, 0, handle, &peer, session);
+		error = keys_finish(keys, 0, handle, &peer, session, &used);
 		ATF_CHECK_EQ_MSG(error == NULL, cases[i].opens, "case %zu", i);
 		if (!cases[i].opens) {
 			ATF_CHECK_STREQ(error, "password mismatch");
 			ATF_CHECK(sodium_is_zero(session, sizeof(session)));
-		}
+		} else
+			ATF_CHECK_EQ(
+			    cases[i].password[1] == 'e' ? SECOND : FIRST, used);
 		keys_free(keys);
 	}
 }
@@ -284,7 +310,8 @@ ATF_TC_BODY(listen_first_bad_lengths, tc)
 		peer.key = other.public_key;
 		peer.frame = frame;
 		peer.frame_len = lengths[i];
-		ATF_CHECK(keys_finish(keys, 0, handle, &peer, session) != NULL);
+		ATF_CHECK(keys_finish(keys, 0, handle, &peer, session, &used) !=
+		    NULL);
 		ATF_CHECK(sodium_is_zero(session, sizeof(session)));
 		keys_free(keys);
 	}

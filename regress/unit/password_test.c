@@ -27,15 +27,19 @@ load(char *file, bool option, char *source, char *error)
 {
 	struct conf conf = {
 	    .password_file = file, .password_file_option = option};
+	struct password_place place;
+	struct password *password;
 
 	ATF_REQUIRE(sodium_init() >= 0);
-	return password_load(&conf, source, error);
+	password = password_load(&conf, &place, error);
+	strlcpy(source, place.path, sizeof(place.path));
+	return password;
 }
 
 static void
 check_file(const void *bytes, size_t len, mode_t mode, const char *expected)
 {
-	char source[CTL_TEXT_MAX], error[CONF_ERROR_MAX];
+	char source[PATH_MAX], error[CONF_ERROR_MAX];
 	char *path = make_file("password", bytes, len, mode);
 	struct password *password = load(path, true, source, error);
 
@@ -75,7 +79,7 @@ ATF_TC_BODY(files, tc)
 ATF_TC_WITHOUT_HEAD(not_a_file);
 ATF_TC_BODY(not_a_file, tc)
 {
-	char source[CTL_TEXT_MAX], error[CONF_ERROR_MAX];
+	char source[PATH_MAX], error[CONF_ERROR_MAX];
 	char directory[] = "d", fifo[] = "f", missing[] = "m";
 
 	ATF_REQUIRE(mkdir(directory, 0700) == 0);
@@ -92,7 +96,7 @@ ATF_TC_BODY(not_a_file, tc)
 ATF_TC_WITHOUT_HEAD(newlines);
 ATF_TC_BODY(newlines, tc)
 {
-	char source[CTL_TEXT_MAX], error[CONF_ERROR_MAX];
+	char source[PATH_MAX], error[CONF_ERROR_MAX];
 	char *path = make_file("password", "a b\n\n", 5, 0600);
 	struct password *password = load(path, true, source, error);
 
@@ -107,7 +111,7 @@ ATF_TC_BODY(newlines, tc)
 ATF_TC_WITHOUT_HEAD(order);
 ATF_TC_BODY(order, tc)
 {
-	char source[CTL_TEXT_MAX], error[CONF_ERROR_MAX], *value;
+	char source[PATH_MAX], error[CONF_ERROR_MAX], *value;
 	struct password *password;
 	char *path = make_file("file", "from file", 9, 0600);
 
@@ -140,7 +144,7 @@ ATF_TC_BODY(order, tc)
 ATF_TC_WITHOUT_HEAD(empty_environment_is_unset);
 ATF_TC_BODY(empty_environment_is_unset, tc)
 {
-	char source[CTL_TEXT_MAX], error[CONF_ERROR_MAX];
+	char source[PATH_MAX], error[CONF_ERROR_MAX];
 	char *path = make_file("file", "from file", 9, 0600);
 	struct password *password;
 

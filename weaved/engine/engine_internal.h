@@ -99,6 +99,10 @@ void engine_ipam_cancel(uint32_t request);
 void engine_ipam_cancel_all(void);
 void engine_ipam_show(uint32_t parts, mesh_emit emit, uint64_t now);
 
+/* engine_passwords.c */
+void engine_handle_passwords(void *arg, struct imsg *imsg);
+void engine_handle_password_gone(void *arg, struct imsg *imsg);
+
 /* engine_show.c */
 /* Of the request engine.show_id: a mesh_emit. */
 void engine_emit(void *arg, uint32_t type, const void *row, size_t len);

@@ -29,7 +29,7 @@ engine_handle_kx2_finished(void *arg, struct imsg *imsg)
 	message.error[sizeof(message.error) - 1] = '\0';
 	if (engine.mesh == NULL)
 		fatalx("key exchange before the configuration");
-	mesh_kx_finished(engine.mesh, message.conn, message.key,
+	mesh_kx_finished(engine.mesh, message.conn, message.key, message.serial,
 	    message.error[0] == '\0' ? NULL : message.error, proc_now());
 	explicit_bzero(&message, sizeof(message));
 	engine_tick();

@@ -162,8 +162,8 @@ parent_handle_kx2_finish(void *arg, struct imsg *imsg)
 	peer.frame = message.has_frame ? message.frame : NULL;
 	peer.frame_len = message.frame_len;
 	answer.conn = message.conn;
-	error = keys_finish(
-	    parent.keys, proc_now(), message.handle, &peer, answer.key);
+	error = keys_finish(parent.keys, proc_now(), message.handle, &peer,
+	    answer.key, &answer.serial);
 	if (error != NULL)
 		strlcpy(answer.error, error, sizeof(answer.error));
 	spawn_send(parent.procs[PROC_ENGINE], IMSG_KX2_FINISHED, 0, -1, &answer,

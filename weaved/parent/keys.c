@@ -14,7 +14,8 @@ struct keys_handle {
 struct keys {
 	struct keys_handle *handles; /* KEYS_HANDLES_MAX, locked */
 	size_t used;
-	struct password *password;
+	struct password *password[PASSWORD_SLOTS];
+	uint32_t serial[PASSWORD_SLOTS];
 	uint64_t window; /* start of the second of starts */
 	uint32_t starts; /* in it */
 	uint32_t inbound_starts;
@@ -25,6 +26,8 @@ static struct keys_handle *keys_claim(struct keys *, uint64_t, bool);
 static bool keys_may_start(struct keys *, uint64_t, bool);
 static void keys_drop(struct keys *, struct keys_handle *);
 static bool keys_open_frame(const struct keys_peer *, const uint8_t *);
+static const char *keys_try(const struct keys *, const struct keys_handle *,
+    const struct keys_peer *, uint8_t *, uint32_t *);
 
 struct keys *
 keys_new(void)
@@ -50,15 +53,27 @@ keys_free(struct keys *keys)
 	if (keys == NULL)
 		return;
 	sodium_free(keys->handles);
-	password_free(keys->password);
+	for (size_t i = 0; i < PASSWORD_SLOTS; i++)
+		password_free(keys->password[i]);
 	free(keys);
 }
 
-void
-keys_set_password(struct keys *keys, struct password *password)
+bool
+keys_set_passwords(
+    struct keys *keys, const struct password_slot slots[PASSWORD_SLOTS])
 {
-	password_free(keys->password);
-	keys->password = password;
+	bool done = true;
+
+	for (size_t i = 0; i < PASSWORD_SLOTS; i++) {
+		password_free(keys->password[i]);
+		keys->password[i] = NULL;
+		keys->serial[i] = slots[i].serial;
+		if (slots[i].password != NULL)
+			done = (keys->password[i] = password_copy(
+				    slots[i].password)) != NULL &&
+			    done;
+	}
+	return done;
 }
 
 size_t
@@ -134,7 +149,7 @@ keys_start(struct keys *keys, uint64_t now, bool outbound, uint32_t *handle,
 	struct keys_handle *slot;
 	uint32_t id;
 
-	if (keys->password == NULL)
+	if (keys->password[0] == NULL)
 		return "no password";
 	if (!keys_may_start(keys, now, outbound))
 		return "too many handshakes";
@@ -189,27 +204,42 @@ keys_open_frame(const struct keys_peer *peer, const uint8_t *session)
 	return opened;
 }
 
+/* Fills in session if it is under one of the passwords. */
+static const char *
+keys_try(const struct keys *keys, const struct keys_handle *handle,
+    const struct keys_peer *peer, uint8_t *session, uint32_t *serial)
+{
+	for (size_t i = 0; i < PASSWORD_SLOTS; i++) {
+		if (keys->password[i] == NULL)
+			continue;
+		*serial = keys->serial[i];
+		if (!keys_derive_session(
+			handle->secret, peer->key, keys->password[i], session))
+			return "low-order key";
+		if (peer->frame == NULL || keys_open_frame(peer, session))
+			return NULL;
+		sodium_memzero(session, KEYS_LEN);
+	}
+	return "password mismatch";
+}
+
 const char *
 keys_finish(struct keys *keys, uint64_t now, uint32_t id,
-    const struct keys_peer *peer, uint8_t session[KEYS_LEN])
+    const struct keys_peer *peer, uint8_t session[KEYS_LEN], uint32_t *serial)
 {
 	struct keys_handle *handle = keys_find(keys, id);
 	const char *error = NULL;
 
 	sodium_memzero(session, KEYS_LEN);
+	*serial = 0;
 	if (handle == NULL)
 		return "handshake took too long";
-	if (keys->password == NULL)
+	if (keys->password[0] == NULL)
 		error = "no password";
 	else if (now - handle->started > KEYS_HANDLE_MS)
 		error = "handshake took too long";
-	else if (!keys_derive_session(
-		     handle->secret, peer->key, keys->password, session))
-		error = "low-order key";
-	else if (peer->frame != NULL && !keys_open_frame(peer, session)) {
-		sodium_memzero(session, KEYS_LEN);
-		error = "password mismatch";
-	}
+	else
+		error = keys_try(keys, handle, peer, session, serial);
 	keys_drop(keys, handle);
 	return error;
 }

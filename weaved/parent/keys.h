@@ -33,18 +33,20 @@ struct keys_peer {
 
 struct keys *keys_new(void);
 void keys_free(struct keys *keys);
-/* Takes over password (NULL: none); the one before is wiped. */
-void keys_set_password(struct keys *keys, struct password *password);
+/* Copies of them are kept, those before are wiped. False: no memory. */
+bool keys_set_passwords(
+    struct keys *keys, const struct password_slot slots[PASSWORD_SLOTS]);
 
 /* Both return NULL, or why not, in words fit for a peer's status. */
 const char *keys_start(struct keys *keys, uint64_t now, bool outbound,
     uint32_t *handle, uint8_t public_key[KEYS_LEN]);
 /*
  * With a frame (listen first) the key comes out only if the frame opens under
- * the peer's nonce. The handle is gone in any case.
+ * the peer's nonce and one of the passwords, whose serial is told; without one
+ * it is made of the first. The handle is gone in any case.
  */
 const char *keys_finish(struct keys *keys, uint64_t now, uint32_t handle,
-    const struct keys_peer *peer, uint8_t session[KEYS_LEN]);
+    const struct keys_peer *peer, uint8_t session[KEYS_LEN], uint32_t *serial);
 void keys_cancel(struct keys *keys, uint32_t handle);
 size_t keys_handles(const struct keys *keys);
 

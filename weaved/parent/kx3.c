@@ -44,7 +44,7 @@ static enum kx3_result start_outbound(
 static enum kx3_result start_inbound(
     struct kx3 *, const struct run *, struct handle *, struct opening *);
 static size_t make_shares(const struct kx3 *, const struct run *,
-    uint8_t[KX3_SLOTS_MAX][CPACE_LEN], uint8_t *);
+    struct handle *, uint8_t[KX3_SLOTS_MAX][CPACE_LEN], uint8_t *);
 static bool make_prk(const struct handle *, const uint8_t *, const uint8_t *,
     const struct slot *, uint8_t[HKDF_KEY_LEN]);
 static void make_tag(uint8_t[KX3_TAG_LEN], const uint8_t[HKDF_KEY_LEN],
@@ -101,6 +101,13 @@ kx3_set_slots(struct kx3 *kx3, const uint8_t *primary, const uint8_t *secondary)
 			memcpy(kx3->secrets->prs[i], prs[i], KX3_PRS_LEN);
 	}
 	penalty_forgive(&kx3->penalty);
+}
+
+void
+kx3_set_serials(struct kx3 *kx3, uint32_t primary, uint32_t secondary)
+{
+	kx3->serial[0] = primary;
+	kx3->serial[1] = secondary;
 }
 
 size_t
@@ -433,6 +440,7 @@ start_outbound(struct kx3 *kx3, const struct run *run, struct handle *handle,
 
 	if (!kx3->secrets->has[run->slot])
 		return KX3_PASSWORD;
+	handle->serial[0] = kx3->serial[run->slot];
 	run_generator(kx3, run, run->slot, generator);
 	crypto_core_ristretto255_scalar_random(handle->scalar);
 	ok = cpace_share(handle->share, handle->scalar, generator);
@@ -448,7 +456,7 @@ start_outbound(struct kx3 *kx3, const struct run *run, struct handle *handle,
 
 /* Our share for each password, and the scalar behind it; how many. */
 static size_t
-make_shares(const struct kx3 *kx3, const struct run *run,
+make_shares(const struct kx3 *kx3, const struct run *run, struct handle *handle,
     uint8_t scalars[KX3_SLOTS_MAX][CPACE_LEN], uint8_t *answer)
 {
 	uint8_t generator[CPACE_LEN];
@@ -462,7 +470,7 @@ make_shares(const struct kx3 *kx3, const struct run *run,
 		if (!cpace_share(answer + 1 + n * (KX3_SHARE_LEN + KX3_TAG_LEN),
 			scalars[n], generator))
 			break;
-		n++;
+		handle->serial[n++] = kx3->serial[i];
 	}
 	sodium_memzero(generator, sizeof(generator));
 	answer[0] = (uint8_t)n;
@@ -478,7 +486,7 @@ start_inbound(struct kx3 *kx3, const struct run *run, struct handle *handle,
 	bool ok = true;
 
 	memcpy(handle->share, run->share, CPACE_LEN);
-	handle->slots = (uint8_t)make_shares(kx3, run, scalars, answer);
+	handle->slots = (uint8_t)make_shares(kx3, run, handle, scalars, answer);
 	cpace_hash(&state, run->share, CPACE_LEN);
 	transcript_end(state, answer, handle->slots, handle->th);
 	for (uint8_t i = 0; i < handle->slots; i++) {
@@ -617,6 +625,7 @@ kx3_finish(struct kx3 *kx3, const struct imsg_kx3_finish *finish, uint64_t now,
 		finished->result = KX3_BUSY;
 	if (finished->result == KX3_DONE) {
 		finished->slot = outcome.slot;
+		finished->serial = outcome.serial;
 		finished->len = outcome.outbound ? KX3_CONFIRM_LEN : 0;
 		make_keys(&finished->keys, &outcome);
 	} else
@@ -652,6 +661,7 @@ finish_outbound(struct handle *handle, const struct imsg_kx3_finish *finish,
 	}
 	if (ok && fits < slots) {
 		outcome->slot = fits;
+		outcome->serial = handle->serial[0];
 		out[0] = fits;
 		make_tag(out + 1, outcome->prk, th, true, fits);
 	}
@@ -677,6 +687,7 @@ finish_inbound(struct handle *handle, const struct imsg_kx3_finish *finish,
 	if (!fits)
 		return KX3_PASSWORD;
 	outcome->slot = index;
+	outcome->serial = handle->serial[index];
 	memcpy(outcome->prk, handle->prk[index], sizeof(outcome->prk));
 	memcpy(outcome->th, handle->th, sizeof(outcome->th));
 	return KX3_DONE;

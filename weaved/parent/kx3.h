@@ -37,6 +37,8 @@ void kx3_free(struct kx3 *kx3);
  */
 void kx3_set_slots(
     struct kx3 *kx3, const uint8_t *primary, const uint8_t *secondary);
+/* By what a run that succeeds tells these passwords apart; 0 without it. */
+void kx3_set_serials(struct kx3 *kx3, uint32_t primary, uint32_t secondary);
 
 /*
  * Begins a run: outbound with our share, inbound (its share in start) with

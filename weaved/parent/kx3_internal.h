@@ -34,6 +34,7 @@ struct handle {
 	uint8_t share[CPACE_LEN]; /* of the initiator */
 	uint8_t th[KX3_HASH_LEN]; /* inbound */
 	uint8_t prk[KX3_SLOTS_MAX][HKDF_KEY_LEN]; /* inbound */
+	uint32_t serial[KX3_SLOTS_MAX]; /* outbound: [0], of the one used */
 };
 
 /* In locked memory. */
@@ -46,6 +47,7 @@ struct secrets {
 struct kx3 {
 	struct secrets *secrets;
 	struct sessions *sessions;
+	uint32_t serial[KX3_SLOTS_MAX];
 	uint64_t name;
 	char mesh[KX3_MESH_MAX + 1];
 	struct penalty penalty;
@@ -77,6 +79,7 @@ struct outcome {
 	uint64_t peer;
 	bool outbound;
 	uint32_t slot; /* as the responder counts */
+	uint32_t serial; /* of our password */
 	uint8_t prk[HKDF_KEY_LEN];
 	uint8_t th[KX3_HASH_LEN];
 };

@@ -108,6 +108,7 @@ kx3_reauth_finish(struct kx3 *kx3, const struct imsg_kx3_finish *finish,
 		return;
 	}
 	finished->slot = outcome.slot;
+	finished->serial = outcome.serial;
 	finished->len = outcome.outbound ? KX3_CONFIRM_LEN : 0;
 	keylabel_derive(finished->key, outcome.prk, "reauth", outcome.th);
 	kx3_session_keys(&keys, &outcome);

@@ -11,22 +11,50 @@
 
 #include "weaved/parent/password.h"
 
-static struct password *password_new(void);
-static struct password *password_read(const char *, char *);
 static struct password *password_check_file(int, const char *, char *);
 static bool password_candidate(
-    const struct conf *, size_t, char *, size_t, bool *);
+    const struct conf *, size_t, struct password_place *, bool *);
+static struct password *password_take_environment(
+    struct password_place *, char *);
 static void password_error(char *, const char *, const char *);
+
+#define GENERATED_LEN 32
 
 static struct password *from_environment;
 
-static struct password *
+struct password *
 password_new(void)
 {
 	struct password *password = sodium_malloc(sizeof(*password));
 
 	if (password != NULL)
 		sodium_memzero(password, sizeof(*password));
+	return password;
+}
+
+struct password *
+password_copy(const struct password *password)
+{
+	struct password *copy = password_new();
+
+	if (copy != NULL)
+		*copy = *password;
+	return copy;
+}
+
+struct password *
+password_generate(void)
+{
+	uint8_t bytes[GENERATED_LEN];
+	struct password *password = password_new();
+
+	if (password == NULL)
+		return NULL;
+	randombytes_buf(bytes, sizeof(bytes));
+	sodium_bin2base64(password->bytes, sizeof(password->bytes), bytes,
+	    sizeof(bytes), sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+	password->len = strlen(password->bytes);
+	sodium_memzero(bytes, sizeof(bytes));
 	return password;
 }
 
@@ -106,8 +134,8 @@ password_check_file(int fd, const char *path, char *error)
 	return NULL;
 }
 
-static struct password *
-password_read(const char *path, char *error)
+struct password *
+password_read(const char *path, char error[CONF_ERROR_MAX])
 {
 	struct password *password;
 	int fd;
@@ -126,70 +154,74 @@ password_read(const char *path, char *error)
  * default. must: it was named, so it has to be there.
  */
 static bool
-password_candidate(
-    const struct conf *conf, size_t rank, char *path, size_t size, bool *must)
+password_candidate(const struct conf *conf, size_t rank,
+    struct password_place *place, bool *must)
 {
 	const char *directory = getenv("CREDENTIALS_DIRECTORY");
+	char *path = place->path;
 
 	*must = true;
 	path[0] = '\0';
+	place->kind = PASSWORD_FILE;
 	if (rank == 0 && conf->password_file_option)
-		strlcpy(path, conf->password_file, size);
+		strlcpy(path, conf->password_file, sizeof(place->path));
 	else if (rank == 1 && directory != NULL && directory[0] != '\0') {
 		*must = false;
-		snprintf(path, size, "%s/password", directory);
+		place->kind = PASSWORD_CREDENTIAL;
+		snprintf(path, sizeof(place->path), "%s/password", directory);
 	} else if (rank == 2 && conf->password_file != NULL &&
 	    !conf->password_file_option)
-		strlcpy(path, conf->password_file, size);
+		strlcpy(path, conf->password_file, sizeof(place->path));
 	else if (rank == 3) {
 		*must = false;
-		strlcpy(path, PASSWORD_PATH, size);
+		strlcpy(path, PASSWORD_PATH, sizeof(place->path));
 	}
 	return path[0] != '\0';
 }
 
+static struct password *
+password_take_environment(struct password_place *place, char *error)
+{
+	place->kind = PASSWORD_ENVIRONMENT;
+	strlcpy(place->path, "WEAVE_PASSWORD", sizeof(place->path));
+	if (from_environment->len <= PASSWORD_MAX)
+		return password_copy(from_environment);
+	password_error(
+	    error, place->path, "password is longer than 1024 bytes");
+	return NULL;
+}
+
 struct password *
-password_load(const struct conf *conf, char source[CTL_TEXT_MAX],
+password_load(const struct conf *conf, struct password_place *place,
     char error[CONF_ERROR_MAX])
 {
-	struct password *password;
-	char path[4096];
 	bool must;
 
 	error[0] = '\0';
 	for (size_t rank = 0; rank <= 3; rank++) {
-		if (rank == 1 && from_environment != NULL) {
-			strlcpy(source, "WEAVE_PASSWORD", CTL_TEXT_MAX);
-			if (from_environment->len > PASSWORD_MAX) {
-				password_error(error, source,
-				    "password is longer than 1024 bytes");
-				return NULL;
-			}
-			if ((password = password_new()) != NULL)
-				*password = *from_environment;
-			return password;
-		}
-		if (!password_candidate(conf, rank, path, sizeof(path), &must))
+		if (rank == 1 && from_environment != NULL)
+			return password_take_environment(place, error);
+		if (!password_candidate(conf, rank, place, &must))
 			continue;
-		if (!must && access(path, F_OK) == -1 && errno == ENOENT)
+		if (!must && access(place->path, F_OK) == -1 && errno == ENOENT)
 			continue;
-		strlcpy(source, path, CTL_TEXT_MAX);
-		return password_read(path, error);
+		return password_read(place->path, error);
 	}
+	place->kind = PASSWORD_NONE;
 	return NULL;
 }
 
 bool
 password_exists(const struct conf *conf)
 {
-	char path[4096];
+	struct password_place place;
 	bool must;
 
 	if (from_environment != NULL)
 		return true;
 	for (size_t rank = 0; rank <= 3; rank++)
-		if (password_candidate(conf, rank, path, sizeof(path), &must) &&
-		    access(path, F_OK) == 0)
+		if (password_candidate(conf, rank, &place, &must) &&
+		    access(place.path, F_OK) == 0)
 			return true;
 	return false;
 }

@@ -115,6 +115,7 @@ struct connection {
 	bool sent_features;
 	bool shut; /* our direction is closed */
 
+	uint32_t serial; /* of the password that authenticated it, 0: none */
 	bool has_handle;
 	uint32_t handle;
 	uint8_t peer_key[MESH_KEY_LEN]; /* version 2, until the secret */

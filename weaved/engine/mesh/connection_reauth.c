@@ -77,6 +77,7 @@ done(struct connection *conn, uint64_t now)
 	rekey_strengthen(&conn->rekey, conn->reauth.key, conn->authenticated);
 	sodium_memzero(conn->reauth.key, sizeof(conn->reauth.key));
 	conn->slot = connection_slot(conn, conn->reauth.slot);
+	conn->serial = conn->reauth.serial;
 	conn->ops->reauth_ended(conn->arg, conn, NULL);
 }
 

@@ -48,6 +48,8 @@ struct attempt {
 	uint32_t dial; /* while dialling, connected */
 	uint64_t peer; /* who answered there last */
 	bool introduce; /* this dial may */
+	bool second; /* password, for the next dial or the one under way */
+	uint64_t retry_at; /* if that fails too */
 	bool once; /* redial, whatever is valid */
 	uint64_t once_peer;
 	uint64_t once_next; /* not before, if asked again */
@@ -468,6 +470,7 @@ dialer_connected(struct dialer *dialer, uint32_t dial)
 	if (attempt == NULL || attempt->state != ATTEMPT_DIALLING)
 		return;
 	attempt->state = ATTEMPT_CONNECTED;
+	attempt->second = false;
 	dialer->dialling--;
 }
 
@@ -477,11 +480,15 @@ attempt_fail(struct attempt *attempt, const char *cause, uint64_t now)
 	if (attempt->state == ATTEMPT_CONNECTED)
 		attempt->since = now;
 	snprintf(attempt->cause, sizeof(attempt->cause), "%s", cause);
-	if (attempt->state == ATTEMPT_CONNECTED &&
+	if (attempt->second && attempt->state == ATTEMPT_DIALLING)
+		attempt->try_at =
+		    attempt->retry_at > now ? attempt->retry_at : now;
+	else if (attempt->state == ATTEMPT_CONNECTED &&
 	    now > attempt->try_at + DIALER_RESET_AFTER)
 		attempt_restart(attempt, now);
 	else
 		attempt->try_at = back_off(&attempt->interval, now);
+	attempt->second = false;
 	attempt->state = ATTEMPT_WAITING;
 }
 
@@ -499,6 +506,31 @@ dialer_ended(struct dialer *dialer, uint32_t dial, const char *cause,
 	attempt_fail(attempt, cause, now);
 	if (never)
 		attempt->try_at = DIALER_NEVER;
+}
+
+void
+dialer_refused(
+    struct dialer *dialer, uint32_t dial, const char *cause, uint64_t now)
+{
+	struct attempt *attempt = attempt_by_dial(dialer, dial);
+	bool second = attempt != NULL && attempt->second;
+	bool introduce = attempt != NULL && attempt->introduce;
+
+	dialer_ended(dialer, dial, cause, false, now);
+	if (attempt == NULL || second)
+		return;
+	attempt->second = true;
+	attempt->once = introduce && !attempt->direct;
+	attempt->retry_at = attempt->try_at;
+	attempt->try_at = now;
+}
+
+bool
+dialer_is_second(const struct dialer *dialer, uint32_t dial)
+{
+	const struct attempt *attempt = attempt_by_dial(dialer, dial);
+
+	return attempt != NULL && attempt->second;
 }
 
 static bool

@@ -101,6 +101,15 @@ void dialer_connected(struct dialer *dialer, uint32_t dial);
 void dialer_ended(struct dialer *dialer, uint32_t dial, const char *cause,
     bool never, uint64_t now);
 
+/*
+ * Ended, as the password did not fit, and there is a second one: if it was not
+ * the second already it is dialled again at once with that.
+ */
+void dialer_refused(
+    struct dialer *dialer, uint32_t dial, const char *cause, uint64_t now);
+/* Is the second password to be used for this dial? */
+bool dialer_is_second(const struct dialer *dialer, uint32_t dial);
+
 /* Dials what is due; returns when to call again, DIALER_NEVER: only on news. */
 uint64_t dialer_run(
     struct dialer *dialer, const struct dialer_view *view, uint64_t now);

@@ -352,7 +352,11 @@ local_leave(void *arg, struct connection *conn, uint64_t now)
 		remove_added(mesh, conn, now);
 	else
 		count_failure(mesh, conn);
-	if (conn->outbound)
+	if (conn->outbound && conn->blame == BLAME_PASSWORD &&
+	    conn->version == WIRE_VERSION_NEW &&
+	    mesh->passwords.version3[1] != 0)
+		dialer_refused(mesh->dialer, conn->dial, conn->cause, now);
+	else if (conn->outbound)
 		dialer_ended(
 		    mesh->dialer, conn->dial, conn->cause, conn->never, now);
 	else if (!added)

@@ -378,7 +378,9 @@ connection_new(struct mesh *mesh, int fd, struct endpoint local,
 	conn->remote = remote;
 	conn->outbound = outbound;
 	conn->encrypted = mesh->conf.encrypted;
-	conn->listen_first = mesh->conf.listen_first;
+	/* Who dials says first which of two passwords it has. */
+	conn->listen_first = mesh->conf.listen_first ||
+	    (!outbound && mesh->passwords.version2[1] != 0);
 	conn->nonce_key = mesh->nonce_key;
 	conn->name = mesh->conf.name;
 	conn->version_min = mesh->conf.version_min;
@@ -554,7 +556,8 @@ mesh_kx_started(struct mesh *mesh, uint32_t conn, uint32_t handle,
 
 void
 mesh_kx_finished(struct mesh *mesh, uint32_t conn,
-    const uint8_t key[MESH_KEY_LEN], const char *error, uint64_t now)
+    const uint8_t key[MESH_KEY_LEN], uint32_t serial, const char *error,
+    uint64_t now)
 {
 	struct connection *found;
 
@@ -562,6 +565,7 @@ mesh_kx_finished(struct mesh *mesh, uint32_t conn,
 	if (found == NULL)
 		return;
 	mesh->urgent = true;
+	found->serial = serial;
 	connection_kx_finished(found, key, error, now);
 }
 
@@ -584,9 +588,31 @@ mesh_kx3_finished(
 	struct connection *found = mesh_connection(mesh, finished->conn);
 
 	mesh->urgent = true;
+	if (found != NULL)
+		found->serial = finished->serial;
 	if ((found == NULL || !connection_kx3_finished(found, finished, now)) &&
 	    finished->session != 0)
 		mesh->ops->session(mesh->arg, finished->session, false);
+}
+
+void
+mesh_set_passwords(struct mesh *mesh, const struct mesh_passwords *passwords)
+{
+	mesh->passwords = *passwords;
+}
+
+void
+mesh_password_gone(struct mesh *mesh, uint32_t serial)
+{
+	struct connection *conn;
+
+	RB_FOREACH(conn, connection_tree, &mesh->connections) {
+		if (serial == 0 || conn->serial != serial)
+			continue;
+		connection_doom(conn,
+		    "the password of this connection is not accepted any more");
+		mesh->urgent = true;
+	}
 }
 
 /* Never less than before: the two clocks are not read at one moment. */
@@ -744,6 +770,8 @@ on_kx3_start(void *arg, struct connection *conn, struct imsg_kx3_start *start)
 	struct mesh *mesh = arg;
 
 	start->conn = conn->id;
+	start->secondary =
+	    conn->outbound && dialer_is_second(mesh->dialer, conn->dial);
 	mesh->ops->kx3_start(mesh->arg, start);
 }
 

@@ -155,6 +155,18 @@ void mesh_free(struct mesh *mesh);
 void mesh_reconfigure(
     struct mesh *mesh, const struct mesh_conf *conf, uint64_t now);
 
+/* Serials, see struct imsg_passwords. */
+struct mesh_passwords {
+	uint32_t version2[2];
+	uint32_t version3[2];
+};
+
+/* For what begins from now on. */
+void mesh_set_passwords(
+    struct mesh *mesh, const struct mesh_passwords *passwords);
+/* Ends the connections that this password authenticated last. */
+void mesh_password_gone(struct mesh *mesh, uint32_t serial);
+
 /*
  * At most one channel, before the first connection; else what comes on it is
  * passed on untouched. channel is kept.
@@ -183,9 +195,13 @@ void mesh_resolved(struct mesh *mesh, uint32_t target, const uint32_t *addrs,
     size_t naddrs, const char *error, uint64_t now);
 void mesh_kx_started(struct mesh *mesh, uint32_t conn, uint32_t handle,
     const uint8_t key[MESH_KEY_LEN], const char *error, uint64_t now);
-/* error: "password mismatch", "low-order key", ... or NULL and the key. */
+/*
+ * error: "password mismatch", "low-order key", ... or NULL, the key and the
+ * serial of the password behind it.
+ */
 void mesh_kx_finished(struct mesh *mesh, uint32_t conn,
-    const uint8_t key[MESH_KEY_LEN], const char *error, uint64_t now);
+    const uint8_t key[MESH_KEY_LEN], uint32_t serial, const char *error,
+    uint64_t now);
 
 /* Of any content; both may be wiped afterwards. */
 void mesh_kx3_started(

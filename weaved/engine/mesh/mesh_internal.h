@@ -35,6 +35,7 @@ struct refusal {
 
 struct mesh {
 	struct mesh_conf conf;
+	struct mesh_passwords passwords;
 	char overlays[64];
 	uint64_t uid;
 	const struct mesh_ops *ops;

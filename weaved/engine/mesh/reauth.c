@@ -242,6 +242,7 @@ reauth_finished(struct reauth *reauth,
 		return 0;
 	memcpy(reauth->key, finished->key, sizeof(reauth->key));
 	reauth->slot = finished->slot;
+	reauth->serial = finished->serial;
 	if (reauth->outbound) {
 		if (result != KX3_DONE)
 			return reject(reauth, STEP_CONFIRM, result, now);

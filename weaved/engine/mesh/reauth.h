@@ -58,6 +58,7 @@ struct reauth {
 	uint64_t due; /* dialled: of the next */
 	uint64_t silent; /* when the peer's silence is too long; 0: not now */
 	uint32_t slot; /* that fitted, as the responder counts */
+	uint32_t serial; /* of our password that fitted */
 	uint8_t result; /* enum kx3_result */
 	bool by_peer; /* it is the peer who says so */
 	uint8_t key[KX3_KEY_LEN]; /* until the verdict */
