@@ -17,6 +17,7 @@ enum output_view {
 	OUTPUT_ADDRESSES,
 	OUTPUT_BENCH,
 	OUTPUT_KEYS,
+	OUTPUT_ROTATION,
 	OUTPUT_DOCTOR, /* printed by weavectl alone */
 	OUTPUT_VIEWS
 };

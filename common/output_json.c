@@ -27,6 +27,7 @@ static json_t *json_ring_entry(const struct report *, const void *);
 static json_t *json_address(const struct report *, const void *);
 static const char *json_ipam_nickname(const struct report *, uint64_t);
 static void json_bench(const struct report *, FILE *);
+static void json_rotation(const struct report *, FILE *);
 static json_t *json_round_trip(uint32_t, uint32_t, uint32_t);
 static json_t *json_router(const struct report *);
 static json_t *json_list(const struct report *, uint32_t, size_t,
@@ -56,6 +57,7 @@ const struct output output_json = {{
     [OUTPUT_ADDRESSES] = json_addresses,
     [OUTPUT_BENCH] = json_bench,
     [OUTPUT_KEYS] = keys_json,
+    [OUTPUT_ROTATION] = json_rotation,
 }};
 
 static json_t *
@@ -632,4 +634,34 @@ json_bench(const struct report *report, FILE *out)
 			row->load_samples, row->load_median, row->load_99));
 	}
 	json_print(object, out);
+}
+
+static void
+json_rotation(const struct report *report, FILE *out)
+{
+	static const char *const steps[CTL_ROTATION_STEP_MAX] = {
+	    "before", "staged", "committed"};
+	const struct ctl_rotation *rows;
+	json_t *array = json_array();
+	size_t n;
+
+	rows = REPORT_ROWS(report, CTL_ROTATION, ctl_rotation, &n);
+	for (size_t i = 0; i < n; i++) {
+		json_t *object = json_object();
+		uint32_t step = rows[i].step;
+
+		json_object_set_new(
+		    object, "Hardened", json_boolean(rows[i].hardened));
+		json_object_set_new(
+		    object, "Source", json_text(rows[i].source));
+		json_object_set_new(object, "Step",
+		    json_text(step < CTL_ROTATION_STEP_MAX ? steps[step] : ""));
+		json_object_set_new(object, "Other", json_text(rows[i].other));
+		json_object_set_new(
+		    object, "SourceWritable", json_boolean(!rows[i].held));
+		json_object_set_new(object, "FormerSessionsEndIn",
+		    json_number(rows[i].expires));
+		json_array_append_new(array, object);
+	}
+	json_print(array, out);
 }

@@ -20,6 +20,7 @@ static void text_ipam_peers(const struct report *, FILE *);
 static void text_addresses(const struct report *, FILE *);
 static void text_report(const struct report *, FILE *);
 static void text_bench(const struct report *, FILE *);
+static void text_rotation(const struct report *, FILE *);
 static void text_round_trip(FILE *, const char *, uint32_t, uint32_t, uint32_t);
 
 const struct output output_text = {{
@@ -32,6 +33,7 @@ const struct output output_text = {{
     [OUTPUT_ADDRESSES] = text_addresses,
     [OUTPUT_BENCH] = text_bench,
     [OUTPUT_KEYS] = keys_text,
+    [OUTPUT_ROTATION] = text_rotation,
 }};
 
 /* Labels end before the colon at the same column. */
@@ -334,4 +336,40 @@ text_bench(const struct report *report, FILE *out)
 	    row->rest_median, row->rest_99);
 	text_round_trip(out, "LoadRoundTrip", row->load_samples,
 	    row->load_median, row->load_99);
+}
+
+static void
+text_rotation(const struct report *report, FILE *out)
+{
+	static const char *const steps[CTL_ROTATION_STEP_MAX] = {
+	    "no rotation under way",
+	    "staged: the new password is accepted, the old one used",
+	    "committed: the new password is used, the old one accepted"};
+	static const char *const labels[CTL_ROTATION_STEP_MAX] = {
+	    "", "New", "Old"};
+	char clean[TEXT_CLEAN_MAX], age[TEXT_AGE_MAX];
+	const struct ctl_rotation *rows;
+	size_t n;
+
+	rows = REPORT_ROWS(report, CTL_ROTATION, ctl_rotation, &n);
+	for (size_t i = 0; i < n; i++) {
+		uint32_t step =
+		    rows[i].step < CTL_ROTATION_STEP_MAX ? rows[i].step : 0;
+
+		if (i > 0)
+			fputc('\n', out);
+		text_line(out, rows[i].hardened ? "Hardened" : "Password", "%s",
+		    text_clean(rows[i].source, clean));
+		text_line(out, "Rotation", "%s", steps[step]);
+		if (rows[i].held && step != CTL_ROTATION_BEFORE)
+			text_line(out, "Warning",
+			    "the source can not be written: the new password "
+			    "is lost with the daemon");
+		else if (rows[i].other[0] != '\0')
+			text_line(out, labels[step], "%s",
+			    text_clean(rows[i].other, clean));
+		if (rows[i].expires > 0)
+			text_line(out, "FormerSessions", "end in %s",
+			    text_age(rows[i].expires, age));
+	}
 }

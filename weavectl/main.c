@@ -14,6 +14,7 @@
 #include "weavectl/ip.h"
 #include "weavectl/parse.h"
 #include "weavectl/pods.h"
+#include "weavectl/rotate.h"
 
 enum {
 	EXIT_DONE,
@@ -46,6 +47,8 @@ static int act(struct ctlclient *, uint32_t, const void *, size_t);
 static int act_targets(struct ctlclient *, uint32_t, char *const *);
 static int ask(struct ctlclient *, const void *, size_t, const struct command *,
     const char *, const struct output *);
+static int parse_rotate(
+    const struct command *, char *const *, struct ctl_rotate *);
 static bool parse_bench(char *const *, struct ctl_bench *);
 static bool parse_log_level(const char *, struct ctl_log_level *);
 
@@ -407,10 +410,30 @@ check_network(const char *text)
 	return is_free ? EXIT_DONE : EXIT_FAILED;
 }
 
+/* EXIT_DONE, or what to exit with after a complaint. */
+static int
+parse_rotate(const struct command *command, char *const *arguments,
+    struct ctl_rotate *rotate)
+{
+	char error[ROTATE_ERROR_MAX];
+
+	switch (rotate_parse(command, arguments, rotate, error)) {
+	case ROTATE_GOOD:
+		return EXIT_DONE;
+	case ROTATE_USAGE:
+		complain("%s", error);
+		return EXIT_USAGE;
+	default:
+		complain("%s", error);
+		return EXIT_FAILED;
+	}
+}
+
 static int
 run(const struct command *command, char *const *arguments,
     const struct output *output, const char *path, int seconds)
 {
+	struct ctl_rotate rotate;
 	struct ctl_log_level level = {0};
 	struct ctl_bench bench = {0};
 	struct ctlclient *link;
@@ -424,6 +447,9 @@ run(const struct command *command, char *const *arguments,
 		return EXIT_USAGE;
 	if (command->request == CTL_BENCH && !parse_bench(arguments, &bench))
 		return EXIT_USAGE;
+	if (command->request == CTL_ROTATE &&
+	    (result = parse_rotate(command, arguments, &rotate)) != EXIT_DONE)
+		return result;
 	link = ctlclient_open(path, CLIENT_SOFTWARE,
 	    CTLCLIENT_TIMEOUT_MS + (int)bench.seconds * 1000, error);
 	if (link == NULL) {
@@ -463,6 +489,12 @@ run(const struct command *command, char *const *arguments,
 	case CTL_BENCH:
 		result =
 		    ask(link, &bench, sizeof(bench), command, NULL, output);
+		break;
+	case CTL_ROTATE:
+		ctlclient_set_timeout(link, ROTATE_SECONDS * 1000);
+		result =
+		    ask(link, &rotate, sizeof(rotate), command, NULL, output);
+		explicit_bzero(&rotate, sizeof(rotate));
 		break;
 	case CTL_LOG_LEVEL:
 		result = act(link, CTL_LOG_LEVEL, &level, sizeof(level));

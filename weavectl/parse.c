@@ -51,6 +51,12 @@ static const struct command commands[] = {
 	CTL_SHOW_STATUS | CTL_SHOW_CONNECTIONS | CTL_SHOW_PEERS |
 	    CTL_SHOW_TARGETS | CTL_SHOW_ROUTES,
 	OUTPUT_DOCTOR},
+    {"rotate-key status", NULL, CTL_ROTATE, 0, OUTPUT_ROTATION},
+    {"rotate-key stage", "[--hardened] SOURCE...", CTL_ROTATE, 0,
+	OUTPUT_ROTATION},
+    {"rotate-key commit", "[--hardened]", CTL_ROTATE, 0, OUTPUT_ROTATION},
+    {"rotate-key finish", "[--hardened]", CTL_ROTATE, 0, OUTPUT_ROTATION},
+    {"rotate-key abort", "[--hardened]", CTL_ROTATE, 0, OUTPUT_ROTATION},
     {"bench", "PEER [SECONDS [MBITS]]", CTL_BENCH, 0, OUTPUT_BENCH},
 };
 

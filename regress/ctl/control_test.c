@@ -242,6 +242,7 @@ ATF_TC_BODY(rights, tc)
 	const struct ctl_log_level level = {LOGLEVEL_DEBUG};
 	const struct ctl_bench bench = {"host1", 5, 100};
 	const struct ctl_expose expose = {.addr = 0x0a200001, .len = 12};
+	const struct ctl_rotate rotate = {.action = CTL_ROTATE_STATUS};
 	const struct {
 		uint32_t type;
 		const void *data;
@@ -267,6 +268,8 @@ ATF_TC_BODY(rights, tc)
 		"permission denied: only root may hide the host"},
 	    {CTL_ERASE, NULL, 0, IMSG_ERASE,
 		"permission denied: only root may remove what weaved made"},
+	    {CTL_ROTATE, &rotate, sizeof(rotate), IMSG_ROTATE,
+		"permission denied: only root may rotate the password"},
 	};
 	const struct ctl_end end = {0};
 
@@ -477,6 +480,9 @@ ATF_TC_BODY(refused, tc)
 	const struct ctl_bench long_bench = {"host2", 31, 1};
 	const struct ctl_bench fast_bench = {"host2", 1, 1001};
 	const struct ctl_bench no_bench = {"", 1, 1};
+	const struct ctl_rotate no_step = {.action = CTL_ROTATE_ACTION_MAX};
+	const struct ctl_rotate no_ring = {.hardened = 2};
+	const struct ctl_rotate too_long = {.length = CTL_PASSWORD_MAX + 1};
 	const struct ctl_target empty = {""}, bad = {"a\033b"};
 	const struct ctl_ip nobody = {.wait = 1}, spaced = {"a b", .wait = 1};
 	const struct ctl_ip longer = {"a", 1, 33, .wait = 1};
@@ -516,6 +522,12 @@ ATF_TC_BODY(refused, tc)
 		"a measurement sends 1 to 1000 Mbit/s"},
 	    {CTL_BENCH, &no_bench, sizeof(no_bench),
 		"the peer's address is empty"},
+	    {CTL_ROTATE, &no_step, sizeof(no_step),
+		"there is no such step of a rotation"},
+	    {CTL_ROTATE, &no_ring, sizeof(no_ring),
+		"there is no such password"},
+	    {CTL_ROTATE, &too_long, sizeof(too_long),
+		"password is longer than 1024 bytes"},
 	};
 	struct world world;
 	struct peer peer;
@@ -796,11 +808,19 @@ ATF_TC_BODY(servers, tc)
 		uint32_t type;
 		uint8_t row[sizeof(struct ctl_target)];
 	} row = {.type = CTL_TARGET};
+	struct {
+		uint32_t type;
+		struct ctl_rotation row;
+	} rotation = {.type = CTL_ROTATION};
 	struct ctl_end end = {0};
 	struct world world;
 
 	/* What engine and parent must not send, asked for or not. */
 	world_open(&world);
+	ATF_CHECK(clients_row(
+	    world.clients, CLIENTS_PARENT, 1, &rotation, sizeof(rotation), 0));
+	ATF_CHECK(!clients_row(
+	    world.clients, CLIENTS_ENGINE, 1, &rotation, sizeof(rotation), 0));
 	ATF_CHECK(clients_row(
 	    world.clients, CLIENTS_ENGINE, 1, &row, sizeof(row), 0));
 	ATF_CHECK(!clients_row(

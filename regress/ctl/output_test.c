@@ -437,6 +437,30 @@ ATF_TC_BODY(keys, tc)
 	report_free(&report);
 }
 
+ATF_TC_WITHOUT_HEAD(rotation);
+ATF_TC_BODY(rotation, tc)
+{
+	const struct ctl_rotation rows[] = {{.source = "/etc/weaved/password"},
+	    {.step = CTL_ROTATION_STAGED,
+		.source = "/etc/weaved/password",
+		.other = "/etc/weaved/password.next"},
+	    {.step = CTL_ROTATION_COMMITTED,
+		.hardened = 1,
+		.expires = 599,
+		.source = "/etc/weaved/hardened",
+		.other = "/etc/weaved/hardened.prev"},
+	    {.step = CTL_ROTATION_STAGED,
+		.held = 1,
+		.source = "/run/credentials/weaved.service/password"}};
+	struct report report = {.now = 0};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+		ADD(&report, CTL_ROTATION, rows[i]);
+	check(&output_text, OUTPUT_ROTATION, &report, "rotation.txt");
+	check(&output_json, OUTPUT_ROTATION, &report, "rotation.json");
+	report_free(&report);
+}
+
 /* Every string as long as it can be and made of what a terminal obeys. */
 ATF_TC_WITHOUT_HEAD(hostile);
 ATF_TC_BODY(hostile, tc)
@@ -495,6 +519,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, alone);
 	ATF_TP_ADD_TC(tp, bench);
 	ATF_TP_ADD_TC(tp, keys);
+	ATF_TP_ADD_TC(tp, rotation);
 	ATF_TP_ADD_TC(tp, hostile);
 	ATF_TP_ADD_TC(tp, ages);
 	return atf_no_error();

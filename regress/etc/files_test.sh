@@ -44,6 +44,16 @@ unit_body() {
 	    cat report
 }
 
+atf_test_case unit_rotates
+unit_rotates_head() {
+	atf_set descr "under the unit the password file can be replaced"
+}
+unit_rotates_body() {
+	unit=$WEAVED_SRCDIR/etc/systemd/weaved.service
+	atf_check -o ignore grep -x 'ProtectSystem=strict' "$unit"
+	atf_check -o ignore grep -x 'ReadWritePaths=-/etc/weaved' "$unit"
+}
+
 atf_test_case init
 init_head() {
 	atf_set descr "the rc script refuses what it does not know"
@@ -88,6 +98,7 @@ atf_init_test_cases() {
 	atf_add_test_case manuals
 	atf_add_test_case scripts
 	atf_add_test_case unit
+	atf_add_test_case unit_rotates
 	atf_add_test_case init
 	atf_add_test_case readme
 	atf_add_test_case registered

@@ -25,7 +25,7 @@ struct request {
 	uint32_t type; /* enum ctl_type */
 	uint32_t their_id;
 	size_t len;
-	uint8_t data[sizeof(struct ctl_bench)];
+	uint8_t data[sizeof(struct ctl_rotate)];
 };
 
 struct answer {
@@ -49,7 +49,8 @@ struct client {
 	TAILQ_HEAD(, answer) out;
 	size_t out_bytes;
 };
-_Static_assert(sizeof(struct ctl_ip) <= sizeof(struct ctl_target),
+_Static_assert(sizeof(struct ctl_ip) <= sizeof(struct ctl_rotate) &&
+	sizeof(struct ctl_bench) <= sizeof(struct ctl_rotate),
     "requests have room for it");
 
 struct clients {
@@ -78,6 +79,7 @@ static const char *check_claim(const void *);
 static const char *check_bench(const void *);
 static const char *check_expose(const void *);
 static const char *check_hide(const void *);
+static const char *check_rotate(const void *);
 static const struct request_kind *request_find(uint32_t, enum clients_who);
 static struct client *client_by_id(
     struct clients *, enum clients_server, uint32_t);
@@ -137,6 +139,8 @@ static const struct request_kind kinds[] = {
 	"hide the host"},
     {CTL_ERASE, CLIENTS_ROOT, CLIENTS_PARENT, IMSG_ERASE, NULL,
 	"remove what weaved made"},
+    {CTL_ROTATE, CLIENTS_ROOT, CLIENTS_PARENT, IMSG_ROTATE, check_rotate,
+	"rotate the password"},
 };
 
 static const char *
@@ -235,6 +239,27 @@ check_hide(const void *data)
 
 	memcpy(&message, data, sizeof(message));
 	return message.addr == 0 ? NULL : check_expose(data);
+}
+
+/* Looked at in place: it may have a password in it. */
+static const char *
+check_rotate(const void *data)
+{
+	uint32_t action;
+	uint16_t length;
+	const uint8_t *message = data;
+
+	memcpy(&action, message + offsetof(struct ctl_rotate, action),
+	    sizeof(action));
+	memcpy(&length, message + offsetof(struct ctl_rotate, length),
+	    sizeof(length));
+	if (action >= CTL_ROTATE_ACTION_MAX)
+		return "there is no such step of a rotation";
+	if (message[offsetof(struct ctl_rotate, hardened)] > 1)
+		return "there is no such password";
+	if (length > CTL_PASSWORD_MAX)
+		return "password is longer than 1024 bytes";
+	return NULL;
 }
 
 /* The kind that this client may ask for, else one that others may, or NULL. */
@@ -402,7 +427,7 @@ client_close(struct clients *clients, struct client *client)
 	imsgbuf_free(client->buf);
 	while (!TAILQ_EMPTY(&client->out))
 		client_forget_answer(clients, client);
-	memset(client, 0, sizeof(*client));
+	explicit_bzero(client, sizeof(*client));
 }
 
 static bool
@@ -467,6 +492,8 @@ client_finish(struct clients *clients, struct client *client, const char *text,
 	client->nrequests--;
 	memmove(client->requests, client->requests + 1,
 	    client->nrequests * sizeof(client->requests[0]));
+	explicit_bzero(
+	    &client->requests[client->nrequests], sizeof(client->requests[0]));
 	if (text != NULL) {
 		end.status = 1;
 		strlcpy(end.text, text, sizeof(end.text));
@@ -534,7 +561,7 @@ static const char *
 client_start(struct clients *clients, struct client *client)
 {
 	static char denied[80];
-	const struct request *request = &client->requests[0];
+	struct request *request = &client->requests[0];
 	const struct request_kind *kind =
 	    request_find(request->type, client->who);
 	const char *error;
@@ -551,6 +578,7 @@ client_start(struct clients *clients, struct client *client)
 	if (!clients->ops->ask(clients->arg, kind->server, kind->relayed,
 		client->id, request->data, request->len))
 		return "the engine is busy or starting, try again";
+	explicit_bzero(request->data, request->len); /* may be a password */
 	return NULL;
 }
 
@@ -691,10 +719,11 @@ clients_row(struct clients *clients, enum clients_server server, uint32_t id,
 	struct client *client;
 	uint32_t type;
 
-	if (server != CLIENTS_ENGINE || len < sizeof(type))
+	if (len < sizeof(type))
 		return false;
 	memcpy(&type, row, sizeof(type));
 	if (type < CTL_STATUS ||
+	    (server == CLIENTS_PARENT) != (type == CTL_ROTATION) ||
 	    !ctl_valid(type, row + sizeof(type), len - sizeof(type)))
 		return false;
 	if ((client = client_by_id(clients, server, id)) != NULL)

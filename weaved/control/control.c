@@ -15,6 +15,7 @@
 
 static void control_handle_pipe(void *, struct imsg *);
 static void control_handle_socket(void *, struct imsg *);
+static void control_handle_parent_row(void *, struct imsg *);
 static void control_handle_parent_end(void *, struct imsg *);
 static void control_handle_row(void *, struct imsg *);
 static void control_handle_engine_end(void *, struct imsg *);
@@ -43,6 +44,8 @@ static const struct dispatch_entry table[] = {
     CHILD_DISPATCH,
     DISPATCH_WITH_FD(IMSG_PIPE, struct imsg_pipe, control_handle_pipe),
     DISPATCH_FD(IMSG_SOCKETS_CONTROL, control_handle_socket),
+    {IMSG_ROW, sizeof(uint32_t), IMSG_DATA_MAX, false,
+	control_handle_parent_row},
     DISPATCH(IMSG_END, struct ctl_end, control_handle_parent_end),
 };
 
@@ -97,6 +100,15 @@ control_handle_socket(void *arg, struct imsg *imsg)
 		 control_accept, NULL)) == NULL)
 		fatal("control socket");
 	control_settle();
+}
+
+static void
+control_handle_parent_row(void *arg, struct imsg *imsg)
+{
+	(void)arg;
+	if (!clients_row(control.clients, CLIENTS_PARENT, imsg->hdr.id,
+		imsg->data, imsg->len, proc_now()))
+		fatalx("malformed row of the parent");
 }
 
 static void

@@ -73,6 +73,7 @@ conf_free(struct conf *conf)
 		return;
 	conf_type_peers.clear(conf);
 	free(conf->password_file);
+	free(conf->password_hardened);
 	free(conf->control_socket);
 	free(conf->state_directory);
 	free(conf->kubernetes_account);

@@ -35,6 +35,12 @@ enum conf_cipher {
 	CONF_CIPHER_LIBRARY
 };
 
+/* What a reload does with another password. */
+enum conf_password_reload {
+	CONF_PASSWORD_REPLACE,
+	CONF_PASSWORD_ROTATE
+};
+
 enum conf_init {
 	CONF_INIT_CONSENSUS,
 	CONF_INIT_SEED,
@@ -72,6 +78,8 @@ struct conf {
 	enum conf_encryption encryption;
 	enum conf_cipher cipher;
 	char *password_file; /* NULL: not given */
+	char *password_hardened; /* NULL: version 3 has no other */
+	enum conf_password_reload password_reload;
 	bool password_file_option; /* by -o: comes before the environment */
 	struct subnet trusted[SUBNETS_MAX];
 	size_t ntrusted;

@@ -22,6 +22,12 @@ static const struct conf_word encryption_words[] = {
     {NULL, 0},
 };
 
+static const struct conf_word password_reload_words[] = {
+    {"replace", CONF_PASSWORD_REPLACE},
+    {"rotate", CONF_PASSWORD_ROTATE},
+    {NULL, 0},
+};
+
 static const struct conf_word cipher_words[] = {
     {"auto", CONF_CIPHER_AUTO},
     {"library", CONF_CIPHER_LIBRARY},
@@ -74,6 +80,10 @@ const struct conf_key conf_keys[CONF_KEYS] = {
 	.fallback = "auto", .fixed = true},
     {"password-file", &conf_type_path, FIELD(password_file), .max = 1023,
 	.fallback = ""},
+    {"password-hardened", &conf_type_path, FIELD(password_hardened),
+	.max = 1023, .fallback = "", .fixed = true},
+    {"password-reload", &conf_type_word, FIELD(password_reload),
+	.words = password_reload_words, .fallback = "replace"},
     {"trusted-subnets", &conf_type_subnets, FIELD(trusted)},
     {"bridge", &conf_type_text, FIELD(bridge), .min = 1, .max = 11,
 	.check = conf_text_check_bridge, .fallback = "weave", .fixed = true},

@@ -9,18 +9,28 @@
 #include "weaved/parent/kx3.h"
 #include "weaved/spawn.h"
 
+/* A key made of a password, or on the way; serial 0: none. */
+struct stretched {
+	uint32_t serial;
+	struct kdf *kdf;
+};
+
 static struct {
 	struct kx3 *kx3;
-	struct kdf *kdf; /* under way */
+	struct stretched stretched[PASSWORD_SLOTS];
+	bool worked; /* in slices, since they held last */
+	void (*done)(void); /* to be told when they hold */
 	struct event *slice;
 	const struct targets *targets;
 	char mesh[64];
-	bool wanted; /* version 3 is spoken */
 	uint64_t throttled; /* as last logged */
 	struct log_limit limit;
 } hardened;
 
-static void take_result(void);
+static struct stretched stretch(
+    const struct password_slot *, const struct stretched *);
+static bool work(uint32_t);
+static void take_results(void);
 static void run_slice(evutil_socket_t, short, void *);
 
 bool
@@ -28,7 +38,6 @@ hardened_init(
     uint64_t name, const struct conf *conf, const struct targets *targets)
 {
 	strlcpy(hardened.mesh, conf->mesh, sizeof(hardened.mesh));
-	hardened.wanted = conf->protocol != CONF_PROTOCOL_WEAVE;
 	hardened.targets = targets;
 	hardened.kx3 = kx3_new(name, conf->mesh);
 	return hardened.kx3 != NULL;
@@ -39,7 +48,8 @@ hardened_free(void)
 {
 	if (hardened.slice != NULL)
 		event_free(hardened.slice);
-	kdf_free(hardened.kdf);
+	for (size_t i = 0; i < PASSWORD_SLOTS; i++)
+		kdf_free(hardened.stretched[i].kdf);
 	kx3_free(hardened.kx3);
 	memset(&hardened, 0, sizeof(hardened));
 }
@@ -50,30 +60,47 @@ hardened_kx3(void)
 	return hardened.kx3;
 }
 
-void
-hardened_set_password(struct event_base *base, const struct password *password)
+/* The one under way or done for this password, or a new one. */
+static struct stretched
+stretch(const struct password_slot *slot, const struct stretched *before)
 {
-	const struct timeval now = {0, 0};
+	struct stretched stretched = {.serial = slot->serial};
 	struct kdf_input input = {.rounds = KDF_ROUNDS, .len = KX3_PRS_LEN};
 	uint8_t salt[128];
 
-	if (!hardened.wanted)
-		return;
-	kdf_free(hardened.kdf);
-	hardened.kdf = NULL;
-	if (password == NULL) {
-		kx3_set_slots(hardened.kx3, NULL, NULL);
-		return;
-	}
-	input.password = (const uint8_t *)password->bytes;
-	input.password_len = password->len;
+	if (slot->password == NULL)
+		return stretched;
+	for (size_t i = 0; i < PASSWORD_SLOTS; i++)
+		if (before[i].serial == slot->serial)
+			return before[i];
+	input.password = (const uint8_t *)slot->password->bytes;
+	input.password_len = slot->password->len;
 	input.salt = salt;
 	input.salt_len = kx3_salt(hardened.mesh, salt, sizeof(salt));
-	if ((hardened.kdf = kdf_new(&input)) == NULL)
+	if ((stretched.kdf = kdf_new(&input)) == NULL)
 		fatalx("no memory for the password");
+	return stretched;
+}
+
+void
+hardened_set_passwords(struct event_base *base,
+    const struct password_slot slots[PASSWORD_SLOTS], void (*done)(void))
+{
+	const struct timeval now = {0, 0};
+	struct stretched before[PASSWORD_SLOTS];
+
+	memcpy(before, hardened.stretched, sizeof(before));
+	for (size_t i = 0; i < PASSWORD_SLOTS; i++)
+		hardened.stretched[i] = stretch(&slots[i], before);
+	for (size_t i = 0; i < PASSWORD_SLOTS; i++)
+		if (before[i].kdf != hardened.stretched[0].kdf &&
+		    before[i].kdf != hardened.stretched[1].kdf)
+			kdf_free(before[i].kdf);
+	hardened.done = done;
 	if (base == NULL) {
-		kdf_run(hardened.kdf, UINT32_MAX);
-		take_result();
+		while (!work(UINT32_MAX))
+			;
+		take_results();
 		return;
 	}
 	if (hardened.slice == NULL &&
@@ -82,12 +109,35 @@ hardened_set_password(struct event_base *base, const struct password *password)
 	evtimer_add(hardened.slice, &now);
 }
 
-static void
-take_result(void)
+/* True: nothing is left to do. */
+static bool
+work(uint32_t rounds)
 {
-	kx3_set_slots(hardened.kx3, kdf_result(hardened.kdf), NULL);
-	kdf_free(hardened.kdf);
-	hardened.kdf = NULL;
+	for (size_t i = 0; i < PASSWORD_SLOTS; i++)
+		if (hardened.stretched[i].kdf != NULL &&
+		    kdf_result(hardened.stretched[i].kdf) == NULL) {
+			kdf_run(hardened.stretched[i].kdf, rounds);
+			return false;
+		}
+	return true;
+}
+
+static void
+take_results(void)
+{
+	const uint8_t *prs[PASSWORD_SLOTS];
+	void (*done)(void) = hardened.done;
+
+	for (size_t i = 0; i < PASSWORD_SLOTS; i++)
+		prs[i] = hardened.stretched[i].kdf == NULL
+		    ? NULL
+		    : kdf_result(hardened.stretched[i].kdf);
+	kx3_set_slots(hardened.kx3, prs[0], prs[1]);
+	kx3_set_serials(hardened.kx3, hardened.stretched[0].serial,
+	    hardened.stretched[1].serial);
+	hardened.done = NULL;
+	if (done != NULL)
+		done();
 }
 
 static void
@@ -98,13 +148,15 @@ run_slice(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	(void)arg;
-	if (hardened.kdf == NULL)
-		return;
-	if (kdf_run(hardened.kdf, KDF_SLICE)) {
-		take_result();
-		log_info("password stretched: new handshakes use it");
-	} else
+	if (!work(KDF_SLICE)) {
+		hardened.worked = true;
 		evtimer_add(hardened.slice, &now);
+		return;
+	}
+	if (hardened.worked)
+		log_info("password stretched: new handshakes use it");
+	hardened.worked = false;
+	take_results();
 }
 
 void

@@ -20,11 +20,13 @@
 bool hardened_init(
     uint64_t name, const struct conf *conf, const struct targets *targets);
 /*
- * Stretches password (NULL: none) and takes the result for what begins from
- * then on. base NULL: at once, before there is a loop.
+ * Stretches what of these has not been, and takes them for what begins from
+ * then on, all at the same time; until then those before hold. base NULL: at
+ * once, before there is a loop. done, unless NULL, is called when they hold;
+ * another call before that takes its place.
  */
-void hardened_set_password(
-    struct event_base *base, const struct password *password);
+void hardened_set_passwords(struct event_base *base,
+    const struct password_slot slots[PASSWORD_SLOTS], void (*done)(void));
 void hardened_free(void);
 
 /*

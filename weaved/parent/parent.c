@@ -17,6 +17,7 @@
 #include "weaved/parent/ipam.h"
 #include "weaved/parent/kubernetes.h"
 #include "weaved/parent/parent_internal.h"
+#include "weaved/parent/passwords.h"
 
 #define STOP_MS 700 /* children that live longer are killed */
 #define WEAK_BITS 80 /* hardened-protocol 2 */
@@ -70,6 +71,7 @@ static const struct dispatch_entry control_table[] = {
     DISPATCH(IMSG_SET_LOG_LEVEL, struct ctl_log_level, parent_handle_log_level),
     DISPATCH(IMSG_NODE_ADD, struct ctl_target, parent_handle_node_add),
     DISPATCH(IMSG_NODE_REMOVE, struct ctl_target, parent_handle_node_remove),
+    DISPATCH(IMSG_ROTATE, struct ctl_rotate, passwords_handle_rotate),
 };
 
 static const struct dispatch_entry resolver_table[] = {
@@ -116,11 +118,10 @@ static const struct spawn_ops ops[PROC_MAX] = {
     [PROC_KUBE] = OPS(kube_table),
 };
 
-static bool parent_load(struct conf **, struct password **, char *, char *);
+static bool parent_load(struct conf **, struct passwords_read *, char *);
 static void parent_add_warning(const char *);
 static void parent_note_idle(const char *);
 static void parent_warn(void);
-static void parent_adopt_password(struct password *, const char *);
 static void parent_send_conf(void);
 static bool parent_wants(enum proc_id);
 static void parent_start_engine(struct spawn *);
@@ -138,23 +139,12 @@ static void parent_run(void);
 static bool parent_prepare(const struct parent_options *);
 
 static bool
-parent_load(
-    struct conf **conf, struct password **password, char *source, char *error)
+parent_load(struct conf **conf, struct passwords_read *read, char *error)
 {
 	if ((*conf = conf_load(&parent.options->source, error)) == NULL)
 		return false;
-	*password = NULL;
-	source[0] = '\0';
-	if ((*conf)->encryption == CONF_ENCRYPTION_NONE)
+	if (passwords_read(*conf, read, error))
 		return true;
-	*password = password_load(*conf, source, error);
-	if (*password != NULL)
-		return true;
-	if (error[0] == '\0')
-		snprintf(error, CONF_ERROR_MAX,
-		    "no password: write one to %s "
-		    "(mode 0600), set WEAVE_PASSWORD, or say encryption: none",
-		    PASSWORD_PATH);
 	conf_free(*conf);
 	return false;
 }
@@ -162,8 +152,8 @@ parent_load(
 int
 parent_check(const struct parent_options *options, bool print)
 {
-	char error[CONF_ERROR_MAX], source[CTL_TEXT_MAX];
-	struct password *password;
+	char error[CONF_ERROR_MAX];
+	struct passwords_read read;
 	struct conf *conf;
 
 	parent.options = options;
@@ -178,9 +168,9 @@ parent_check(const struct parent_options *options, bool print)
 			conf_free(conf);
 			return failed ? 1 : 0;
 		}
-	} else if (parent_load(&conf, &password, source, error)) {
+	} else if (parent_load(&conf, &read, error)) {
 		printf("configuration OK\n");
-		password_free(password);
+		passwords_unread(&read);
 		conf_free(conf);
 		return 0;
 	}
@@ -207,21 +197,23 @@ parent_note_idle(const char *name)
 static void
 parent_warn(void)
 {
+	const struct password *common = passwords_primary(PASSWORDS_COMMON);
+
 	parent.warning[0] = '\0';
 	if (parent.conf->expect_npc)
 		parent_add_warning(
 		    "EXPECT_NPC: there are no network policies in this "
 		    "version, pods are open to each other");
-	if (parent.password == NULL) {
+	if (parent.conf->encryption == CONF_ENCRYPTION_NONE) {
 		log_info("Encryption disabled");
 		if (password_exists(parent.conf))
 			log_warn("encryption is none: the password that is "
 				 "there stays unread");
 		return;
 	}
-	log_info("Encryption enabled, password from %s", parent.source);
+	log_info("Encryption enabled, password from %s", passwords_source());
 	if (parent.conf->protocol != CONF_PROTOCOL_HARDENED &&
-	    password_bits(parent.password) < WEAK_BITS) {
+	    password_bits(common) < WEAK_BITS) {
 		parent_add_warning(parent.conf->protocol == CONF_PROTOCOL_WEAVE
 			? "the password is weak: protocol weave "
 			  "lets any stranger guess it offline"
@@ -230,23 +222,11 @@ parent_warn(void)
 	}
 }
 
-/* keys takes the password over; the copy tells a changed one on reload. */
-static void
-parent_adopt_password(struct password *password, const char *source)
+void
+parent_passwords_changed(void)
 {
-	struct password *copy = NULL;
-
-	if (password != NULL) {
-		if ((copy = sodium_malloc(sizeof(*copy))) == NULL)
-			fatal("password");
-		*copy = *password;
-	}
-	password_free(parent.password);
-	parent.password = copy;
-	keys_set_password(parent.keys, password);
-	hardened_set_password(parent.base, password);
-	strlcpy(parent.source, source, sizeof(parent.source));
 	parent_warn();
+	parent_send_conf();
 }
 
 static void
@@ -264,7 +244,7 @@ parent_send_conf(void)
 	message.mtu = conf->mtu;
 	message.offloads = parent.fds.offloads;
 	message.port = conf->port;
-	message.encrypted = parent.password != NULL;
+	message.encrypted = conf->encryption != CONF_ENCRYPTION_NONE;
 	message.version_min = message.version_max = 2;
 	/* Without a password there is version 2 alone. */
 	if (message.encrypted && conf->protocol == CONF_PROTOCOL_HARDENED)
@@ -276,7 +256,7 @@ parent_send_conf(void)
 	message.cipher_library = conf->cipher == CONF_CIPHER_LIBRARY;
 	strlcpy(message.bridge, conf->bridge, sizeof(message.bridge));
 	strlcpy(message.tap, parent.fds.tap_name, sizeof(message.tap));
-	strlcpy(message.password_source, parent.source,
+	strlcpy(message.password_source, passwords_source(),
 	    sizeof(message.password_source));
 	strlcpy(message.warning, parent.warning, sizeof(message.warning));
 	spawn_send(engine, IMSG_CONF, 0, -1, &message, sizeof(message));
@@ -342,6 +322,7 @@ parent_start_engine(struct spawn *engine)
 	if (descriptors_renew_tap(&parent.fds, parent.conf, error) == -1)
 		log_error("%s", error);
 	parent_send_conf();
+	passwords_start_engine();
 	ipam_start_engine(engine, parent.conf, parent.state);
 	spawn_send(engine, IMSG_SOCKETS_DF, 0, dup(parent.fds.df), NULL, 0);
 	spawn_send(engine, IMSG_SOCKETS_NODF, 0, dup(parent.fds.nodf), NULL, 0);
@@ -476,6 +457,8 @@ parent_gone(struct spawn *spawn)
 		dial_cancel_all(parent.dialler);
 		sessions_clear(hardened_sessions());
 	}
+	if (spawn == parent.procs[PROC_CONTROL])
+		passwords_start_control();
 	if (spawn == parent.procs[PROC_RESOLVER])
 		parent_resolver_gone();
 	if (spawn == parent.procs[PROC_NETCFG])
@@ -567,28 +550,27 @@ parent_merge_targets(void)
 bool
 parent_reload(char *error)
 {
-	char source[CTL_TEXT_MAX];
-	struct password *password;
+	struct passwords_read read;
 	struct conf *conf;
 
-	if (!parent_load(&conf, &password, source, error)) {
+	if (!parent_load(&conf, &read, error)) {
 		log_error("reload: %s", error);
 		return false;
 	}
 	if (!conf_can_reload(parent.conf, conf, error) ||
 	    !http_prepare(conf, error)) {
 		log_error("reload: %s", error);
-		password_free(password);
+		passwords_unread(&read);
+		conf_free(conf);
+		return false;
+	}
+	if (!passwords_reload(&read, conf, error)) {
+		log_error("reload: %s", error);
 		conf_free(conf);
 		return false;
 	}
 	conf_free(parent.conf);
 	parent.conf = conf;
-	if (!password_equal(parent.password, password)) {
-		log_info("password changed: new connections use it");
-		parent_adopt_password(password, source);
-	} else
-		password_free(password);
 	parent_send_netcfg();
 	log_set_level(conf->log);
 	for (int i = PROC_ENGINE; i < PROC_MAX; i++) {
@@ -648,11 +630,11 @@ parent_account(const char *user, uint32_t fallback, struct spawn_conf *conf)
 static bool
 parent_setup(char *error)
 {
-	struct password *password;
-	char source[CTL_TEXT_MAX], **kept;
+	struct passwords_read read;
+	char **kept;
 	size_t nkept;
 
-	if (!parent_load(&parent.conf, &password, source, error))
+	if (!parent_load(&parent.conf, &read, error))
 		return false;
 	log_set_level(parent.conf->log);
 	log_info("weaved %s starting", WEAVED_VERSION);
@@ -671,7 +653,8 @@ parent_setup(char *error)
 		strlcpy(error, "no memory for keys", CONF_ERROR_MAX);
 		return false;
 	}
-	parent_adopt_password(password, source);
+	passwords_start(&read);
+	parent_warn();
 	if (descriptors_open_tap(&parent.fds, parent.conf, error) == -1 ||
 	    descriptors_open_control(
 		&parent.fds, parent.conf, parent.spawn_conf.gid, error) == -1)
@@ -824,7 +807,7 @@ parent_main(const struct parent_options *options)
 	unlink(parent.conf->control_socket);
 	keys_free(parent.keys);
 	hardened_free();
-	password_free(parent.password);
+	passwords_free();
 	log_info("stopped");
 	return parent.failed ? 1 : 0;
 }

@@ -27,7 +27,6 @@ struct parent {
 	struct event *stop_timer;
 	struct conf *conf;
 	struct keys *keys;
-	struct password *password; /* a copy, to see a change */
 	struct state *state;
 	struct dialler *dialler;
 	struct descriptors fds;
@@ -38,7 +37,6 @@ struct parent {
 	struct spawn_conf spawn_conf;
 	struct spawn_conf netcfg_conf; /* another user */
 	uint64_t name;
-	char source[CTL_TEXT_MAX];
 	char warning[CTL_CAUSE_MAX];
 	bool host_ready; /* bridge and TAP have been set up */
 	bool started; /* all children have been ready */
@@ -56,6 +54,9 @@ void parent_host_ready(void);
 void parent_host_failed(void);
 /* Ends all children, then the loop. */
 void parent_stop(void);
+
+/* Other passwords are accepted than before: status and engine follow. */
+void parent_passwords_changed(void);
 /* False: nothing changed, error says why. */
 bool parent_reload(char *error);
 
@@ -84,7 +85,6 @@ void parent_handle_log_level(void *arg, struct imsg *imsg);
 void parent_handle_reload(void *arg, struct imsg *imsg);
 void parent_handle_node_add(void *arg, struct imsg *imsg);
 void parent_handle_node_remove(void *arg, struct imsg *imsg);
-
 
 /* netcfg_requests.c */
 void parent_send_netcfg(void);
