@@ -236,6 +236,29 @@ ATF_TC_BODY(no_masq_local, tc)
 	NET_WAIT(20, sees(pair.x, outside, other, ADDRESS));
 }
 
+/* What keeps pods from getting out is named, when exposed and at a start. */
+ATF_TC_WITHOUT_HEAD(not_forwarded);
+ATF_TC_BODY(not_forwarded, tc)
+{
+	static const char chain[] = "chain FORWARD of table ip filter drops";
+	struct pair pair = start();
+
+	ctl(pair.a, "expose " ADDRESS "/16");
+	ATF_REQUIRE_EQ_MSG(0, status, "%s", output);
+	ATF_CHECK(!host_log_has(pair.a, "ip_forward is 0"));
+	ATF_CHECK(!host_log_has(pair.a, "drops what is forwarded"));
+	net_run(pair.a->ns, "echo 0 >/proc/sys/net/ipv4/ip_forward");
+	ctl(pair.a, "expose " ADDRESS "/16");
+	ATF_REQUIRE_EQ_MSG(0, status, "%s", output);
+	ATF_CHECK(host_log_has(pair.a, "ip_forward is 0"));
+	net_run(pair.a->ns,
+	    "nft 'table ip filter { chain FORWARD { type filter hook forward "
+	    "priority filter; policy drop; }; }'");
+	host_stop(pair.a);
+	host_start(pair.a);
+	NET_WAIT(10, host_log_has(pair.a, chain));
+}
+
 ATF_TC_WITHOUT_HEAD(kept);
 ATF_TC_BODY(kept, tc)
 {
@@ -332,6 +355,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, refused);
 	ATF_TP_ADD_TC(tp, masquerade);
 	ATF_TP_ADD_TC(tp, no_masq_local);
+	ATF_TP_ADD_TC(tp, not_forwarded);
 	ATF_TP_ADD_TC(tp, kept);
 	ATF_TP_ADD_TC(tp, flushed);
 	ATF_TP_ADD_TC(tp, adopted);

@@ -93,6 +93,29 @@ ATF_TC_BODY(no_masq_local, tc)
 		      "10.32.0.0/12") "\t}\n}\n");
 }
 
+#define CHAIN(table, hook, policy)                                         \
+	"table " table " {\n\tchain forward {\n\t\ttype filter hook " hook \
+	" priority filter; policy " policy ";\n\t}\n}\n"
+
+ATF_TC_WITHOUT_HEAD(find_drop);
+ATF_TC_BODY(find_drop, tc)
+{
+	static const char others[] =
+	    CHAIN("ip a", "forward", "accept") CHAIN("ip b", "input", "drop")
+		CHAIN("ip6 c", "forward", "drop") CHAIN("bridge d", "forward",
+		    "drop") "table inet e {\n\tchain f {\n\t}\n}\n";
+	char name[CTL_CAUSE_MAX], text[1024];
+
+	ATF_CHECK(!rules_find_drop("", name));
+	ATF_CHECK(!rules_find_drop(others, name));
+	snprintf(text, sizeof(text), "%s%s", others,
+	    CHAIN("ip filter", "forward", "drop"));
+	ATF_REQUIRE(rules_find_drop(text, name));
+	ATF_CHECK_STREQ("forward of table ip filter", name);
+	ATF_REQUIRE(rules_find_drop(CHAIN("inet g", "forward", "drop"), name));
+	ATF_CHECK_STREQ("forward of table inet g", name);
+}
+
 /* What the parent takes from the engine, and netcfg from the parent. */
 ATF_TC_WITHOUT_HEAD(ranges);
 ATF_TC_BODY(ranges, tc)
@@ -164,6 +187,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, masquerade);
 	ATF_TP_ADD_TC(tp, no_masq_local);
 	ATF_TP_ADD_TC(tp, ranges);
+	ATF_TP_ADD_TC(tp, find_drop);
 	ATF_TP_ADD_TC(tp, names);
 	ATF_TP_ADD_TC(tp, addresses);
 	return atf_no_error();

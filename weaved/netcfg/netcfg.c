@@ -35,6 +35,7 @@ static void handle_hide(void *, struct imsg *);
 static void handle_erase(void *, struct imsg *);
 static void answer(const struct imsg *, const char *);
 static bool apply_rules(char *);
+static void warn_of_drop(void);
 static void found(int);
 static void adopted(const struct ctl_expose *);
 static void links_changed(evutil_socket_t, short, void *);
@@ -128,6 +129,7 @@ handle_end(void *arg, struct imsg *imsg)
 	it.done = links_setup(done.error);
 	if (it.done && !apply_rules(error))
 		log_error("%s", error);
+	warn_of_drop();
 	child_send(IMSG_NETCFG_DONE, 0, &done, sizeof(done));
 }
 
@@ -140,6 +142,20 @@ apply_rules(char *error)
 	rules.exposed = links_exposed(&rules.nexposed);
 	rules.local = &it.local;
 	return nft_apply(&rules, error);
+}
+
+/* Of two tables the one that drops wins, so no rule of ours can help. */
+static void
+warn_of_drop(void)
+{
+	char name[CTL_CAUSE_MAX];
+	size_t n;
+
+	links_exposed(&n);
+	if (n > 0 && nft_find_drop(name))
+		log_warn("chain %.160s drops what is forwarded unless a rule "
+			 "there accepts it: pods may not get out by %s",
+		    name, it.bridge);
 }
 
 static void
@@ -169,6 +185,8 @@ handle_expose(void *arg, struct imsg *imsg)
 		strlcpy(error, "there is no bridge", sizeof(error));
 	else if (links_expose(&address, error) && !apply_rules(error))
 		links_hide(&address, ignored);
+	else if (error[0] == '\0')
+		warn_of_drop();
 	answer(imsg, error);
 }
 

@@ -164,6 +164,18 @@ nft_apply(const struct rules *rules, char error[CTL_CAUSE_MAX])
 }
 
 bool
+nft_find_drop(char name[CTL_CAUSE_MAX])
+{
+	char error[CTL_CAUSE_MAX];
+	const char *listing;
+
+	if (!run("list chains", error))
+		return false;
+	listing = nft_ctx_get_output_buffer(it.ctx);
+	return listing != NULL && rules_find_drop(listing, name);
+}
+
+bool
 nft_remove(const char *bridge, char error[CTL_CAUSE_MAX])
 {
 	char table[RULES_TABLE_MAX], text[3 * RULES_TABLE_MAX];

@@ -22,6 +22,8 @@ bool nft_disturbed(const char *table);
 
 /* False: all is as it was, error says why. */
 bool nft_apply(const struct rules *rules, char error[CTL_CAUSE_MAX]);
+/* See rules_find_drop(). */
+bool nft_find_drop(char name[CTL_CAUSE_MAX]);
 /* Done also if there is no such table. */
 bool nft_remove(const char *bridge, char error[CTL_CAUSE_MAX]);
 

@@ -119,6 +119,32 @@ write_postrouting(FILE *out, const struct rules *rules)
 	fputs("\t}\n", out);
 }
 
+bool
+rules_find_drop(const char *listing, char name[CTL_CAUSE_MAX])
+{
+	char line[CTL_CAUSE_MAX], chain[128] = "", family[16] = "",
+				  table[128] = "";
+
+	while (*listing != '\0') {
+		size_t len = strcspn(listing, "\n");
+
+		snprintf(line, sizeof(line), "%.*s", (int)len, listing);
+		listing += len + (listing[len] == '\n');
+		if (sscanf(line, "table %15s %127s", family, table) == 2 ||
+		    sscanf(line, "\tchain %127[^ ] {", chain) == 1)
+			continue;
+		if ((strcmp(family, "ip") != 0 &&
+			strcmp(family, "inet") != 0) ||
+		    strstr(line, " hook forward ") == NULL ||
+		    strstr(line, "policy drop;") == NULL)
+			continue;
+		snprintf(name, CTL_CAUSE_MAX, "%s of table %s %s", chain,
+		    family, table);
+		return true;
+	}
+	return false;
+}
+
 char *
 rules_format(const struct rules *rules)
 {

@@ -24,6 +24,11 @@ bool rules_local_ok(const struct imsg_local *local);
 /* "weaved-weave"; returns buf. */
 const char *rules_table(const char *bridge, char buf[RULES_TABLE_MAX]);
 /*
+ * In what nft(8) lists of chains: one of IPv4 in the way of what is forwarded,
+ * whose policy is to drop, as "FORWARD of table ip filter". False: none.
+ */
+bool rules_find_drop(const char *listing, char name[CTL_CAUSE_MAX]);
+/*
  * One transaction that puts the whole table in place of what there is of it.
  * To be freed; NULL without memory.
  */

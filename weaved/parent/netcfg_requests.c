@@ -37,6 +37,7 @@ static void keep(const struct asked *);
 static bool save(void);
 static void send_local(void);
 static void forget(uint32_t);
+static void warn_of_forwarding(void);
 
 void
 parent_load_exposed(void)
@@ -130,6 +131,23 @@ keep(const struct asked *asked)
 		it.exposed[it.n++] = asked->address;
 }
 
+/* Nothing is changed here: it is the whole host that begins to forward. */
+static void
+warn_of_forwarding(void)
+{
+	static const char path[] = "/proc/sys/net/ipv4/ip_forward";
+	char value = '1';
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd == -1)
+		return;
+	if (read(fd, &value, 1) == 1 && value == '0')
+		log_warn("%s is 0: the host is exposed, but pods do not get "
+			 "out by it",
+		    path);
+	close(fd);
+}
+
 void
 parent_handle_netcfg_end(void *arg, struct imsg *imsg)
 {
@@ -150,6 +168,8 @@ parent_handle_netcfg_end(void *arg, struct imsg *imsg)
 	}
 	if (end.status == 0)
 		keep(&asked);
+	if (end.status == 0 && asked.type == IMSG_EXPOSE)
+		warn_of_forwarding();
 	if (end.status == 0 && !save())
 		strlcpy(end.text, "done, but it can not be kept on disk",
 		    sizeof(end.text));
@@ -243,6 +263,8 @@ parent_handle_netcfg_done(void *arg, struct imsg *imsg)
 	if (message.error[0] == '\0') {
 		if (it.adopt && save())
 			it.adopt = false;
+		if (it.n > 0)
+			warn_of_forwarding();
 		parent_host_ready();
 	} else {
 		log_error("%s", message.error);
