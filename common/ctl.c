@@ -65,6 +65,7 @@ static const struct ctl_format formats[CTL_TYPE_MAX] = {
     [CTL_ADDRESS] = {sizeof(struct ctl_address), {STRING(ctl_address, id)}},
     [CTL_IP_ANSWER] = {sizeof(struct ctl_ip_answer), {{0, 0}}},
     [CTL_ROTATE] = {sizeof(struct ctl_rotate), {{0, 0}}},
+    [CTL_ROTATION_NODE] = {sizeof(struct ctl_rotation_node), {{0, 0}}},
     [CTL_ROTATION] = {sizeof(struct ctl_rotation),
 	{STRING(ctl_rotation, source), STRING(ctl_rotation, other)}},
     [CTL_BENCH_RESULT] = {sizeof(struct ctl_bench_result),

@@ -56,6 +56,7 @@ enum ctl_type {
 	CTL_IP_ANSWER, /* struct ctl_ip_answer */
 	CTL_BENCH_RESULT, /* struct ctl_bench_result */
 	CTL_ROTATION, /* struct ctl_rotation: one of each password */
+	CTL_ROTATION_NODE, /* struct ctl_rotation_node */
 	CTL_TYPE_MAX
 };
 
@@ -383,6 +384,7 @@ enum ctl_rotate_action {
 	CTL_ROTATE_COMMIT,
 	CTL_ROTATE_FINISH,
 	CTL_ROTATE_ABORT,
+	CTL_ROTATE_RUN, /* of the mesh alone: all the way */
 	CTL_ROTATE_ACTION_MAX
 };
 
@@ -392,11 +394,15 @@ enum ctl_rotate_action {
 struct ctl_rotate {
 	uint32_t action; /* enum ctl_rotate_action */
 	uint8_t hardened; /* of password-hardened */
-	uint8_t pad;
+	uint8_t mesh; /* of all nodes; length 0: go on, unless generate */
+	uint8_t force; /* then: without those that are missing */
+	uint8_t generate; /* then */
 	uint16_t length; /* stage: of the new password, 0: generate one */
+	uint8_t pad[6];
 	uint8_t password[CTL_PASSWORD_MAX];
 };
-_Static_assert(sizeof(struct ctl_rotate) == 8 + CTL_PASSWORD_MAX, "no padding");
+_Static_assert(
+    sizeof(struct ctl_rotate) == 16 + CTL_PASSWORD_MAX, "no padding");
 
 enum ctl_rotation_step {
 	CTL_ROTATION_BEFORE, /* one password */
@@ -413,6 +419,21 @@ struct ctl_rotation {
 	uint8_t pad[2];
 	char source[CTL_TEXT_MAX]; /* a file, or "WEAVE_PASSWORD" */
 	char other[CTL_TEXT_MAX]; /* file of the second one, or empty */
+};
+
+enum ctl_rotation_node_step {
+	CTL_NODE_BEFORE,
+	CTL_NODE_STAGED,
+	CTL_NODE_COMMITTED,
+	CTL_NODE_FINISHED,
+	CTL_NODE_STEP_MAX
+};
+
+/* Of a rotation of the mesh: a node as it answered. */
+struct ctl_rotation_node {
+	uint64_t peer;
+	uint32_t step; /* enum ctl_rotation_node_step */
+	uint32_t progress; /* 1: meanwhile, 0: in the end */
 };
 
 /*

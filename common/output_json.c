@@ -27,6 +27,7 @@ static json_t *json_ring_entry(const struct report *, const void *);
 static json_t *json_address(const struct report *, const void *);
 static const char *json_ipam_nickname(const struct report *, uint64_t);
 static void json_bench(const struct report *, FILE *);
+static json_t *json_rotation_nodes(const struct report *);
 static void json_rotation(const struct report *, FILE *);
 static json_t *json_round_trip(uint32_t, uint32_t, uint32_t);
 static json_t *json_router(const struct report *);
@@ -636,6 +637,32 @@ json_bench(const struct report *report, FILE *out)
 	json_print(object, out);
 }
 
+/* Of one password alone can there be any. */
+static json_t *
+json_rotation_nodes(const struct report *report)
+{
+	static const char *const steps[CTL_NODE_STEP_MAX] = {
+	    "before", "staged", "committed", "finished"};
+	const struct ctl_rotation_node *rows;
+	json_t *array = json_array();
+	char name[PEERNAME_STRLEN];
+	size_t n;
+
+	rows = REPORT_ROWS(report, CTL_ROTATION_NODE, ctl_rotation_node, &n);
+	for (size_t i = 0; i < n; i++) {
+		json_t *object = json_object();
+
+		json_object_set_new(object, "Name",
+		    json_text(peername_format(rows[i].peer, name)));
+		json_object_set_new(object, "Step",
+		    json_text(rows[i].step < CTL_NODE_STEP_MAX
+			    ? steps[rows[i].step]
+			    : "unknown"));
+		json_array_append_new(array, object);
+	}
+	return array;
+}
+
 static void
 json_rotation(const struct report *report, FILE *out)
 {
@@ -661,6 +688,9 @@ json_rotation(const struct report *report, FILE *out)
 		    object, "SourceWritable", json_boolean(!rows[i].held));
 		json_object_set_new(object, "FormerSessionsEndIn",
 		    json_number(rows[i].expires));
+		if (report->rows[CTL_ROTATION_NODE].count > 0)
+			json_object_set_new(
+			    object, "Nodes", json_rotation_nodes(report));
 		json_array_append_new(array, object);
 	}
 	json_print(array, out);

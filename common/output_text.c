@@ -21,6 +21,7 @@ static void text_addresses(const struct report *, FILE *);
 static void text_report(const struct report *, FILE *);
 static void text_bench(const struct report *, FILE *);
 static void text_rotation(const struct report *, FILE *);
+static void text_rotation_nodes(const struct report *, FILE *);
 static void text_round_trip(FILE *, const char *, uint32_t, uint32_t, uint32_t);
 
 const struct output output_text = {{
@@ -339,6 +340,24 @@ text_bench(const struct report *report, FILE *out)
 }
 
 static void
+text_rotation_nodes(const struct report *report, FILE *out)
+{
+	static const char *const steps[CTL_NODE_STEP_MAX] = {
+	    "before", "staged", "committed", "finished"};
+	const struct ctl_rotation_node *rows;
+	char name[PEERNAME_STRLEN];
+	size_t n;
+
+	rows = REPORT_ROWS(report, CTL_ROTATION_NODE, ctl_rotation_node, &n);
+	if (n > 0)
+		fputc('\n', out);
+	for (size_t i = 0; i < n; i++)
+		fprintf(out, "%s %s\n", peername_format(rows[i].peer, name),
+		    rows[i].step < CTL_NODE_STEP_MAX ? steps[rows[i].step]
+						     : "unknown");
+}
+
+static void
 text_rotation(const struct report *report, FILE *out)
 {
 	static const char *const steps[CTL_ROTATION_STEP_MAX] = {
@@ -372,4 +391,5 @@ text_rotation(const struct report *report, FILE *out)
 			text_line(out, "FormerSessions", "end in %s",
 			    text_age(rows[i].expires, age));
 	}
+	text_rotation_nodes(report, out);
 }

@@ -47,6 +47,8 @@ static int act(struct ctlclient *, uint32_t, const void *, size_t);
 static int act_targets(struct ctlclient *, uint32_t, char *const *);
 static int ask(struct ctlclient *, const void *, size_t, const struct command *,
     const char *, const struct output *);
+static int ask_rotate(struct ctlclient *, const struct ctl_rotate *,
+    const struct command *, const struct output *);
 static int parse_rotate(
     const struct command *, char *const *, struct ctl_rotate *);
 static bool parse_bench(char *const *, struct ctl_bench *);
@@ -135,6 +137,23 @@ ask(struct ctlclient *link, const void *request, size_t len,
 		complain("weaved did not send its status");
 	else
 		result = print(&report, command, only, output);
+	report_free(&report);
+	return result;
+}
+
+static int
+ask_rotate(struct ctlclient *link, const struct ctl_rotate *request,
+    const struct command *command, const struct output *output)
+{
+	struct report report = {0};
+	char error[CTLCLIENT_ERROR_MAX];
+	int result = EXIT_FAILED;
+
+	if (ctlclient_ask(link, CTL_ROTATE, request, sizeof(*request),
+		rotate_row, &report, error) == -1)
+		complain("%s", error);
+	else
+		result = print(&report, command, NULL, output);
 	report_free(&report);
 	return result;
 }
@@ -491,9 +510,10 @@ run(const struct command *command, char *const *arguments,
 		    ask(link, &bench, sizeof(bench), command, NULL, output);
 		break;
 	case CTL_ROTATE:
-		ctlclient_set_timeout(link, ROTATE_SECONDS * 1000);
-		result =
-		    ask(link, &rotate, sizeof(rotate), command, NULL, output);
+		ctlclient_set_timeout(link,
+		    (rotate.mesh ? ROTATE_MESH_SECONDS : ROTATE_SECONDS) *
+			1000);
+		result = ask_rotate(link, &rotate, command, output);
 		explicit_bzero(&rotate, sizeof(rotate));
 		break;
 	case CTL_LOG_LEVEL:

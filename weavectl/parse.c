@@ -51,12 +51,13 @@ static const struct command commands[] = {
 	CTL_SHOW_STATUS | CTL_SHOW_CONNECTIONS | CTL_SHOW_PEERS |
 	    CTL_SHOW_TARGETS | CTL_SHOW_ROUTES,
 	OUTPUT_DOCTOR},
-    {"rotate-key status", NULL, CTL_ROTATE, 0, OUTPUT_ROTATION},
-    {"rotate-key stage", "[--hardened] SOURCE...", CTL_ROTATE, 0,
+    {"rotate-key", "--mesh [OPTION...]", CTL_ROTATE, 0, OUTPUT_ROTATION},
+    {"rotate-key status", "[OPTION...]", CTL_ROTATE, 0, OUTPUT_ROTATION},
+    {"rotate-key stage", "[OPTION...]", CTL_ROTATE, 0,
 	OUTPUT_ROTATION},
-    {"rotate-key commit", "[--hardened]", CTL_ROTATE, 0, OUTPUT_ROTATION},
-    {"rotate-key finish", "[--hardened]", CTL_ROTATE, 0, OUTPUT_ROTATION},
-    {"rotate-key abort", "[--hardened]", CTL_ROTATE, 0, OUTPUT_ROTATION},
+    {"rotate-key commit", "[OPTION...]", CTL_ROTATE, 0, OUTPUT_ROTATION},
+    {"rotate-key finish", "[OPTION...]", CTL_ROTATE, 0, OUTPUT_ROTATION},
+    {"rotate-key abort", "[OPTION...]", CTL_ROTATE, 0, OUTPUT_ROTATION},
     {"bench", "PEER [SECONDS [MBITS]]", CTL_BENCH, 0, OUTPUT_BENCH},
 };
 

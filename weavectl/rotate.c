@@ -4,8 +4,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/addr.h"
+#include "common/report.h"
 #include "weavectl/rotate.h"
 
+static bool take_option(const char *, struct ctl_rotate *);
 static bool read_all(int, uint8_t *, size_t, size_t *);
 static bool take_password(
     const char *, struct ctl_rotate *, char[ROTATE_ERROR_MAX]);
@@ -16,6 +19,7 @@ static const struct {
 	const char *words;
 	enum ctl_rotate_action action;
 } actions[] = {
+    {"rotate-key", CTL_ROTATE_RUN},
     {"rotate-key status", CTL_ROTATE_STATUS},
     {"rotate-key stage", CTL_ROTATE_STAGE},
     {"rotate-key commit", CTL_ROTATE_COMMIT},
@@ -81,6 +85,39 @@ check_password(const char *name, struct ctl_rotate *message, size_t len,
 	return why == NULL;
 }
 
+static bool
+take_option(const char *argument, struct ctl_rotate *message)
+{
+	if (strcmp(argument, "--hardened") == 0)
+		message->hardened = 1;
+	else if (strcmp(argument, "--mesh") == 0)
+		message->mesh = 1;
+	else if (strcmp(argument, "--force") == 0)
+		message->force = 1;
+	else
+		return false;
+	return true;
+}
+
+const char *
+rotate_row(void *report, uint32_t type, const void *data, size_t len)
+{
+	static const char *const steps[CTL_NODE_STEP_MAX] = {
+	    "before", "staged", "committed", "finished"};
+	char name[PEERNAME_STRLEN];
+	struct ctl_rotation_node row;
+
+	if (type != CTL_ROTATION_NODE || len != sizeof(row))
+		return report_add(report, type, data, len);
+	memcpy(&row, data, sizeof(row));
+	if (!row.progress)
+		return report_add(report, type, data, len);
+	if (row.step < CTL_NODE_STEP_MAX)
+		fprintf(stderr, "%s: %s\n", peername_format(row.peer, name),
+		    steps[row.step]);
+	return NULL;
+}
+
 enum rotate_parsed
 rotate_parse(const struct command *command, char *const *arguments,
     struct ctl_rotate *message, char error[ROTATE_ERROR_MAX])
@@ -94,15 +131,16 @@ rotate_parse(const struct command *command, char *const *arguments,
 		if (strcmp(command->words, actions[i].words) == 0)
 			message->action = actions[i].action;
 	for (; *arguments != NULL; arguments++) {
-		bool stage = message->action == CTL_ROTATE_STAGE;
+		bool stage = message->action == CTL_ROTATE_STAGE ||
+		    message->action == CTL_ROTATE_RUN;
 
-		if (strcmp(*arguments, "--hardened") == 0) {
-			message->hardened = 1;
+		if (take_option(*arguments, message))
+			continue;
+		sources++;
+		if (stage && strcmp(*arguments, "--generate") == 0) {
+			message->generate = 1;
 			continue;
 		}
-		sources++;
-		if (stage && strcmp(*arguments, "--generate") == 0)
-			continue;
 		if (stage && strcmp(*arguments, "-") == 0)
 			input = true;
 		else if (stage && strcmp(*arguments, "--file") == 0 &&
@@ -115,7 +153,16 @@ rotate_parse(const struct command *command, char *const *arguments,
 			return ROTATE_USAGE;
 		}
 	}
-	if (message->action == CTL_ROTATE_STAGE && sources != 1) {
+	if (!message->mesh &&
+	    (message->force || message->action == CTL_ROTATE_RUN)) {
+		snprintf(error, ROTATE_ERROR_MAX, "%s: --mesh is missing",
+		    command->words);
+		return ROTATE_USAGE;
+	}
+	/* All nodes can go on with what one of them has. */
+	if ((message->action == CTL_ROTATE_STAGE ||
+		message->action == CTL_ROTATE_RUN) &&
+	    sources != 1 && (!message->mesh || sources > 1)) {
 		snprintf(error, ROTATE_ERROR_MAX,
 		    "%s: say one of --file FILE, - and --generate",
 		    command->words);

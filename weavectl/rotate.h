@@ -9,12 +9,17 @@
 
 #define ROTATE_ERROR_MAX 512
 #define ROTATE_SECONDS 60 /* a slow machine stretches the password */
+#define ROTATE_MESH_SECONDS 600 /* a minute each time that one waits */
 
 enum rotate_parsed {
 	ROTATE_GOOD,
 	ROTATE_USAGE, /* wrong arguments */
 	ROTATE_FAILED /* no password could be read */
 };
+
+/* A ctlclient_row: what nodes of the mesh do is told on standard error. */
+const char *rotate_row(
+    void *report, uint32_t type, const void *data, size_t len);
 
 /*
  * What the command and its arguments ask for, the new password read from

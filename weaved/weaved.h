@@ -170,6 +170,10 @@ enum imsg_type {
 	IMSG_REAUTH_VERDICT, /* struct imsg_reauth_verdict */
 	/* parent to engine: begin it with all, within seconds */
 	IMSG_REAUTH_ALL, /* empty */
+	/* parent to engine, and its answer: who is in the mesh */
+	IMSG_PEERS, /* empty */
+	IMSG_PEER, /* struct imsg_peer, any number */
+	IMSG_PEERS_END, /* empty */
 	/* either way: to or from the parent of that peer */
 	IMSG_PARENT_MESSAGE, /* struct imsg_parent_message */
 
@@ -251,6 +255,13 @@ struct imsg_target {
 
 struct imsg_target_id {
 	uint32_t target;
+};
+
+/* A peer of the topology; version of the connection, 0: no neighbour. */
+struct imsg_peer {
+	uint64_t name;
+	uint32_t version;
+	uint32_t pad;
 };
 
 /* An established neighbour's address, for the engine after this one. */

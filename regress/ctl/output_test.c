@@ -437,6 +437,26 @@ ATF_TC_BODY(keys, tc)
 	report_free(&report);
 }
 
+ATF_TC_WITHOUT_HEAD(rotation_of_mesh);
+ATF_TC_BODY(rotation_of_mesh, tc)
+{
+	const struct ctl_rotation row = {.step = CTL_ROTATION_STAGED,
+	    .source = "/etc/weaved/password",
+	    .other = "/etc/weaved/password.next"};
+	const struct ctl_rotation_node nodes[] = {
+	    {UINT64_C(0x5a0000000001), CTL_NODE_STAGED, 0},
+	    {UINT64_C(0x5a0000000002), CTL_NODE_BEFORE, 0},
+	    {UINT64_C(0x5a0000000003), CTL_NODE_STEP_MAX, 0}};
+	struct report report = {0};
+
+	ADD(&report, CTL_ROTATION, row);
+	for (size_t i = 0; i < sizeof(nodes) / sizeof(nodes[0]); i++)
+		ADD(&report, CTL_ROTATION_NODE, nodes[i]);
+	check(&output_text, OUTPUT_ROTATION, &report, "rotation-mesh.txt");
+	check(&output_json, OUTPUT_ROTATION, &report, "rotation-mesh.json");
+	report_free(&report);
+}
+
 ATF_TC_WITHOUT_HEAD(rotation);
 ATF_TC_BODY(rotation, tc)
 {
@@ -520,6 +540,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, bench);
 	ATF_TP_ADD_TC(tp, keys);
 	ATF_TP_ADD_TC(tp, rotation);
+	ATF_TP_ADD_TC(tp, rotation_of_mesh);
 	ATF_TP_ADD_TC(tp, hostile);
 	ATF_TP_ADD_TC(tp, ages);
 	return atf_no_error();

@@ -253,7 +253,9 @@ check_rotate(const void *data)
 	    sizeof(action));
 	memcpy(&length, message + offsetof(struct ctl_rotate, length),
 	    sizeof(length));
-	if (action >= CTL_ROTATE_ACTION_MAX)
+	if (action >= CTL_ROTATE_ACTION_MAX ||
+	    (action == CTL_ROTATE_RUN &&
+		message[offsetof(struct ctl_rotate, mesh)] == 0))
 		return "there is no such step of a rotation";
 	if (message[offsetof(struct ctl_rotate, hardened)] > 1)
 		return "there is no such password";
@@ -723,7 +725,8 @@ clients_row(struct clients *clients, enum clients_server server, uint32_t id,
 		return false;
 	memcpy(&type, row, sizeof(type));
 	if (type < CTL_STATUS ||
-	    (server == CLIENTS_PARENT) != (type == CTL_ROTATION) ||
+	    (server == CLIENTS_PARENT) !=
+		(type == CTL_ROTATION || type == CTL_ROTATION_NODE) ||
 	    !ctl_valid(type, row + sizeof(type), len - sizeof(type)))
 		return false;
 	if ((client = client_by_id(clients, server, id)) != NULL)

@@ -69,6 +69,7 @@ static const struct dispatch_entry parent_table[] = {
     DISPATCH(IMSG_REAUTH_FINISHED, struct imsg_reauth_finished,
 	engine_handle_reauth_finished),
     DISPATCH_EMPTY(IMSG_REAUTH_ALL, engine_handle_reauth_all),
+    DISPATCH_EMPTY(IMSG_PEERS, engine_handle_peers),
     DISPATCH(IMSG_PARENT_MESSAGE, struct imsg_parent_message,
 	engine_handle_parent_message),
     DISPATCH(IMSG_PASSWORDS, struct imsg_passwords, engine_handle_passwords),

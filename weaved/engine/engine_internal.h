@@ -66,6 +66,7 @@ void engine_handle_kx3_started(void *arg, struct imsg *imsg);
 void engine_handle_kx3_finished(void *arg, struct imsg *imsg);
 void engine_handle_reauth_started(void *arg, struct imsg *imsg);
 void engine_handle_reauth_finished(void *arg, struct imsg *imsg);
+void engine_handle_peers(void *arg, struct imsg *imsg);
 void engine_handle_reauth_all(void *arg, struct imsg *imsg);
 void engine_handle_parent_message(void *arg, struct imsg *imsg);
 void engine_op_kx_start(void *arg, uint32_t conn, bool outbound);

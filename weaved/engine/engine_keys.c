@@ -4,6 +4,8 @@
 #include "weaved/child.h"
 #include "weaved/engine/engine_internal.h"
 
+static void send_peer(void *, uint64_t, uint32_t);
+
 void
 engine_handle_kx2_started(void *arg, struct imsg *imsg)
 {
@@ -87,6 +89,25 @@ engine_handle_reauth_finished(void *arg, struct imsg *imsg)
 	mesh_reauth_finished(engine.mesh, &message, proc_now());
 	explicit_bzero(&message, sizeof(message));
 	engine_tick();
+}
+
+static void
+send_peer(void *arg, uint64_t name, uint32_t version)
+{
+	struct imsg_peer message = {.name = name, .version = version};
+
+	(void)arg;
+	child_send(IMSG_PEER, 0, &message, sizeof(message));
+}
+
+void
+engine_handle_peers(void *arg, struct imsg *imsg)
+{
+	(void)arg;
+	(void)imsg;
+	if (engine.mesh != NULL)
+		mesh_each_peer(engine.mesh, send_peer, NULL);
+	child_send(IMSG_PEERS_END, 0, NULL, 0);
 }
 
 void

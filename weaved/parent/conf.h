@@ -67,6 +67,7 @@ struct conf {
 	enum conf_protocol protocol;
 	uint32_t rekey_interval; /* seconds, 1 to 120 */
 	uint32_t reauth_interval; /* seconds, 1 to 3600 */
+	bool mesh_rotation;
 	uint64_t name; /* PEERNAME_UNKNOWN: not given */
 	char nickname[NICKNAME_MAX];
 	uint32_t listen; /* host order, 0: all addresses */

@@ -63,6 +63,8 @@ const struct conf_key conf_keys[CONF_KEYS] = {
 	.max = 120, .fallback = "120"},
     {"reauth-interval", &conf_type_number, FIELD(reauth_interval), .min = 1,
 	.max = 3600, .fallback = "3600"},
+    {"mesh-rotation", &conf_type_yesno, FIELD(mesh_rotation),
+	.fallback = "yes"},
     {"name", &conf_type_name, FIELD(name), .fallback = "", .fixed = true},
     {"nickname", &conf_type_text, FIELD(nickname), .max = NICKNAME_MAX - 1,
 	.fallback = ""},

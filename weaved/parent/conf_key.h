@@ -49,7 +49,7 @@ struct conf_key {
 	bool fixed; /* while the daemon runs */
 };
 
-#define CONF_KEYS 37
+#define CONF_KEYS 38
 extern const struct conf_key conf_keys[CONF_KEYS];
 
 /* NULL: unknown. */

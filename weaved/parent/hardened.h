@@ -36,7 +36,9 @@ void hardened_free(void);
 typedef void hardened_receive(
     void *arg, const struct session *from, const struct session_body *body);
 struct sessions *hardened_sessions(void);
-void hardened_on_message(hardened_receive *receive, void *arg);
+/* met: a session came up, or is about to end. */
+void hardened_on_message(hardened_receive *receive,
+    void (*met)(const struct session *session), void *arg);
 /* False: this peer has no session that is up. */
 bool hardened_send(
     struct spawn *engine, uint64_t peer, const struct session_body *body);

@@ -13,13 +13,16 @@
 
 static struct {
 	hardened_receive *receive;
+	void (*met)(const struct session *session);
 	void *arg;
 } owner;
 
 void
-hardened_on_message(hardened_receive *receive, void *arg)
+hardened_on_message(hardened_receive *receive,
+    void (*met)(const struct session *session), void *arg)
 {
 	owner.receive = receive;
+	owner.met = met;
 	owner.arg = arg;
 }
 
@@ -69,6 +72,8 @@ hardened_handle_session_up(void *arg, struct imsg *imsg)
 	if (former != NULL)
 		former->up = false;
 	session->up = true;
+	if (owner.met != NULL)
+		owner.met(session);
 }
 
 void
@@ -76,12 +81,18 @@ hardened_handle_session_end(void *arg, struct imsg *imsg)
 {
 	struct imsg_session message;
 	struct session *session;
+	bool up;
 
 	(void)arg;
 	memcpy(&message, imsg->data, sizeof(message));
 	session = sessions_find(hardened_sessions(), message.session);
-	if (session != NULL)
-		session_end(session);
+	if (session == NULL)
+		return;
+	up = session->up;
+	session->up = false;
+	if (up && owner.met != NULL)
+		owner.met(session);
+	session_end(session);
 }
 
 void

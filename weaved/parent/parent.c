@@ -16,6 +16,7 @@
 #include "weaved/parent/output.h"
 #include "weaved/parent/ipam.h"
 #include "weaved/parent/kubernetes.h"
+#include "weaved/parent/mesh_rotation.h"
 #include "weaved/parent/parent_internal.h"
 #include "weaved/parent/passwords.h"
 
@@ -57,6 +58,8 @@ static const struct dispatch_entry engine_table[] = {
 	hardened_handle_reauth_verdict),
     DISPATCH(IMSG_PARENT_MESSAGE, struct imsg_parent_message,
 	hardened_handle_message),
+    DISPATCH(IMSG_PEER, struct imsg_peer, mesh_rotation_handle_peer),
+    DISPATCH_EMPTY(IMSG_PEERS_END, mesh_rotation_handle_peers_end),
 };
 
 static const struct dispatch_entry control_table[] = {
@@ -456,9 +459,12 @@ parent_gone(struct spawn *spawn)
 	if (spawn == parent.procs[PROC_ENGINE]) {
 		dial_cancel_all(parent.dialler);
 		sessions_clear(hardened_sessions());
+		mesh_rotation_start_engine();
 	}
-	if (spawn == parent.procs[PROC_CONTROL])
+	if (spawn == parent.procs[PROC_CONTROL]) {
 		passwords_start_control();
+		mesh_rotation_start_control();
+	}
 	if (spawn == parent.procs[PROC_RESOLVER])
 		parent_resolver_gone();
 	if (spawn == parent.procs[PROC_NETCFG])
@@ -579,6 +585,7 @@ parent_reload(char *error)
 		spawn_send(parent.procs[i], IMSG_LOG_LEVEL, 0, -1, &level,
 		    sizeof(level));
 	}
+	mesh_rotation_configure();
 	parent_send_conf();
 	parent_merge_targets();
 	if (http_commit())
@@ -742,6 +749,7 @@ parent_run(void)
 	    (parent.dialler = dial_new(parent.base, parent.conf->listen,
 		 parent_dialled, NULL)) == NULL)
 		fatal("event loop");
+	mesh_rotation_start();
 	for (size_t i = 0; i < 4; i++) {
 		parent.signals[i] =
 		    evsignal_new(parent.base, numbers[i], parent_signal, NULL);
@@ -806,6 +814,7 @@ parent_main(const struct parent_options *options)
 	parent_run();
 	unlink(parent.conf->control_socket);
 	keys_free(parent.keys);
+	mesh_rotation_free();
 	hardened_free();
 	passwords_free();
 	log_info("stopped");

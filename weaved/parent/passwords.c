@@ -5,6 +5,7 @@
 #include "common/log.h"
 #include "weaved/child.h"
 #include "weaved/parent/hardened.h"
+#include "weaved/parent/mesh_rotation.h"
 #include "weaved/parent/parent_internal.h"
 #include "weaved/parent/passwords.h"
 #include "weaved/parent/rotate.h"
@@ -32,7 +33,6 @@ static bool rotate_new_password(
     struct rotate *, const struct ctl_rotate *, char *);
 static bool rotate_do(struct rotate *, const struct ctl_rotate *, char *);
 static const char *rotate_refuse(const struct ctl_rotate *);
-static void answer_row(uint32_t, enum passwords_ring);
 static void answer_end(uint32_t, const char *);
 
 /* Where version 3 is all there is, and has its own, no other is used. */
@@ -209,7 +209,7 @@ applied(void)
 	parent_passwords_changed();
 	if (request == 0)
 		return;
-	answer_row(request, passwords.asked);
+	passwords_answer_row(request, passwords.asked);
 	answer_end(request, "");
 }
 
@@ -296,9 +296,10 @@ static const char *
 rotate_refuse(const struct ctl_rotate *message)
 {
 	if (message->action >= CTL_ROTATE_ACTION_MAX || message->hardened > 1 ||
+	    (message->action == CTL_ROTATE_RUN && !message->mesh) ||
 	    message->length > sizeof(message->password))
 		return "malformed request";
-	if (message->action == CTL_ROTATE_STATUS)
+	if (message->action == CTL_ROTATE_STATUS && !message->mesh)
 		return NULL;
 	if (passwords.busy)
 		return "the password is just being changed: try again";
@@ -351,6 +352,53 @@ rotate_do(struct rotate *rotate, const struct ctl_rotate *message, char *error)
 	}
 }
 
+bool
+passwords_has(enum passwords_ring ring)
+{
+	return passwords.ring[ring] != NULL;
+}
+
+bool
+passwords_changing(void)
+{
+	return passwords.busy;
+}
+
+enum ctl_rotation_step
+passwords_step(enum passwords_ring ring)
+{
+	static const enum ctl_rotation_step steps[] = {
+	    [ROTATE_BEFORE] = CTL_ROTATION_BEFORE,
+	    [ROTATE_STAGED] = CTL_ROTATION_STAGED,
+	    [ROTATE_COMMITTED] = CTL_ROTATION_COMMITTED,
+	};
+
+	return passwords.ring[ring] == NULL
+	    ? CTL_ROTATION_BEFORE
+	    : steps[rotate_step(passwords.ring[ring])];
+}
+
+const struct password *
+passwords_slot(enum passwords_ring ring, size_t index)
+{
+	return slot_of(ring, index).password;
+}
+
+bool
+passwords_rotate(const struct ctl_rotate *message, char error[CONF_ERROR_MAX])
+{
+	const char *refused = rotate_refuse(message);
+
+	if (refused != NULL) {
+		strlcpy(error, refused, CONF_ERROR_MAX);
+		return false;
+	}
+	if (!rotate_do(passwords.ring[message->hardened], message, error))
+		return false;
+	apply();
+	return true;
+}
+
 void
 passwords_handle_rotate(void *arg, struct imsg *imsg)
 {
@@ -363,10 +411,13 @@ passwords_handle_rotate(void *arg, struct imsg *imsg)
 	memcpy(&message, imsg->data, sizeof(message));
 	if ((refused = rotate_refuse(&message)) != NULL)
 		answer_end(id, refused);
+	else if (message.mesh)
+		mesh_rotation_handle(id, &message);
 	else if (message.action == CTL_ROTATE_STATUS) {
 		for (size_t i = 0; i < PASSWORDS_RINGS; i++)
 			if (passwords.ring[i] != NULL)
-				answer_row(id, (enum passwords_ring)i);
+				passwords_answer_row(
+				    id, (enum passwords_ring)i);
 		answer_end(id, "");
 	} else if (rotate_do(
 		       passwords.ring[message.hardened], &message, error)) {
@@ -378,8 +429,8 @@ passwords_handle_rotate(void *arg, struct imsg *imsg)
 	sodium_memzero(&message, sizeof(message));
 }
 
-static void
-answer_row(uint32_t id, enum passwords_ring ring)
+void
+passwords_answer_row(uint32_t id, enum passwords_ring ring)
 {
 	struct {
 		uint32_t type;

@@ -42,6 +42,17 @@ const struct password *passwords_primary(enum passwords_ring ring);
 /* Where the first of them comes from, empty: nowhere. */
 const char *passwords_source(void);
 
+/* For rotations of the whole mesh; what changes holds some time later. */
+bool passwords_has(enum passwords_ring ring);
+bool passwords_changing(void);
+enum ctl_rotation_step passwords_step(enum passwords_ring ring);
+/* As rotate_slot(): NULL: none. */
+const struct password *passwords_slot(enum passwords_ring ring, size_t index);
+/* A step as control may ask for it. False: error says why not. */
+bool passwords_rotate(
+    const struct ctl_rotate *message, char error[CONF_ERROR_MAX]);
+void passwords_answer_row(uint32_t request, enum passwords_ring ring);
+
 /* A new engine learns the serials; a new control waits for no answer. */
 void passwords_start_engine(void);
 void passwords_start_control(void);

@@ -44,6 +44,7 @@ struct rotate_mesh {
 	enum phase phase;
 	enum rotate_mesh_goal goal;
 	bool force;
+	bool blind; /* who the others are is not known yet */
 	uint8_t run[RUN_LEN];
 	enum rotate_mesh_kind command;
 	uint64_t deadline;
@@ -473,6 +474,7 @@ rotate_mesh_lead(struct rotate_mesh *mesh, enum rotate_mesh_goal goal,
 	settle(mesh);
 	mesh->goal = goal;
 	mesh->force = force;
+	mesh->blind = false;
 	mesh->len = 0;
 	if (password != NULL) {
 		memcpy(mesh->password, password, len);
@@ -494,6 +496,12 @@ rotate_mesh_lead(struct rotate_mesh *mesh, enum rotate_mesh_goal goal,
 	return true;
 }
 
+void
+rotate_mesh_wait_view(struct rotate_mesh *mesh)
+{
+	mesh->blind = true;
+}
+
 /* Who is gone now but was asked still has to be reached. */
 void
 rotate_mesh_view(struct rotate_mesh *mesh, const struct rotate_mesh_peer *peers,
@@ -503,6 +511,7 @@ rotate_mesh_view(struct rotate_mesh *mesh, const struct rotate_mesh_peer *peers,
 
 	if (mesh->phase == PHASE_NONE)
 		return;
+	mesh->blind = false;
 	for (size_t i = 1; i < mesh->nmembers; i++)
 		mesh->members[i].up = false;
 	for (size_t i = 0; i < count; i++) {
@@ -583,7 +592,7 @@ drive_asking(struct rotate_mesh *mesh, uint64_t now)
 			continue;
 		complete = complete && is_fresh(member, now);
 	}
-	if (complete)
+	if (complete && !mesh->blind)
 		decide(mesh, now);
 	else if (now >= mesh->deadline)
 		late(mesh, now);

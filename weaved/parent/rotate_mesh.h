@@ -131,6 +131,8 @@ bool rotate_mesh_lead(struct rotate_mesh *mesh, enum rotate_mesh_goal goal,
     const uint8_t *password, size_t len, bool force, uint64_t now,
     char text[ROTATE_MESH_TEXT]);
 bool rotate_mesh_leading(const struct rotate_mesh *mesh);
+/* After rotate_mesh_lead(): no step before the next rotate_mesh_view(). */
+void rotate_mesh_wait_view(struct rotate_mesh *mesh);
 /* All other nodes that are known now. */
 void rotate_mesh_view(struct rotate_mesh *mesh,
     const struct rotate_mesh_peer *peers, size_t count, uint64_t now);

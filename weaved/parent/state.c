@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #include "common/addr.h"
 #include "common/ctl.h"
 #include "common/ipnet.h"
+#include "weaved/parent/rotate_mesh.h"
 #include "weaved/parent/state.h"
 
 #define STATE_NAME "name"
@@ -19,6 +21,8 @@
 #define STATE_TARGETS "targets"
 #define STATE_EXPOSED "exposed"
 #define STATE_LOCK "lock"
+#define STATE_ROTATION "rotation"
+#define STATE_ROTATION_HARDENED "rotation-hardened"
 #define STATE_IPAM "ipam"
 #define STATE_IPAM_ASIDE "ipam.damaged"
 
@@ -32,6 +36,7 @@ struct state {
 static int state_make_directory(const char *);
 static bool state_is_private(int);
 static FILE *state_read(const struct state *, const char *);
+static const char *state_rotation_file(bool);
 static bool state_parse_exposed(char *, struct ctl_expose *);
 static int state_replace(
     const struct state *, const char *, const char *, size_t);
@@ -263,6 +268,57 @@ state_save_exposed(
 		strlcat(text, "\n", sizeof(text));
 	}
 	return state_replace(state, STATE_EXPOSED, text, strlen(text));
+}
+
+static const char *
+state_rotation_file(bool hardened)
+{
+	return hardened ? STATE_ROTATION_HARDENED : STATE_ROTATION;
+}
+
+/* One line: id and generation, of the last finished too, finishing. */
+void
+state_load_rotation(
+    const struct state *state, bool hardened, struct rotate_mesh_record *record)
+{
+	FILE *file = state_read(state, state_rotation_file(hardened));
+	char id[2 * SESSION_ROTATION_LEN + 1];
+	char finished[2 * SESSION_ROTATION_LEN + 1];
+	unsigned long long generation, last;
+	unsigned finishing;
+
+	memset(record, 0, sizeof(*record));
+	if (file == NULL)
+		return;
+	if (fscanf(file, "%32[0-9a-f] %llu %32[0-9a-f] %llu %u", id,
+		&generation, finished, &last, &finishing) == 5 &&
+	    sodium_hex2bin(record->id, sizeof(record->id), id, strlen(id), NULL,
+		NULL, NULL) == 0 &&
+	    sodium_hex2bin(record->finished, sizeof(record->finished), finished,
+		strlen(finished), NULL, NULL, NULL) == 0) {
+		record->generation = generation;
+		record->finished_generation = last;
+		record->finishing = finishing != 0;
+	} else
+		memset(record, 0, sizeof(*record));
+	fclose(file);
+}
+
+int
+state_save_rotation(const struct state *state, bool hardened,
+    const struct rotate_mesh_record *record)
+{
+	char id[2 * SESSION_ROTATION_LEN + 1];
+	char finished[2 * SESSION_ROTATION_LEN + 1], text[160];
+
+	sodium_bin2hex(id, sizeof(id), record->id, sizeof(record->id));
+	sodium_bin2hex(finished, sizeof(finished), record->finished,
+	    sizeof(record->finished));
+	snprintf(text, sizeof(text), "%s %llu %s %llu %d\n", id,
+	    (unsigned long long)record->generation, finished,
+	    (unsigned long long)record->finished_generation, record->finishing);
+	return state_replace(
+	    state, state_rotation_file(hardened), text, strlen(text));
 }
 
 uint8_t *

@@ -13,6 +13,7 @@
 #include "weaved/parent/conf.h"
 
 struct state;
+struct rotate_mesh_record;
 
 /*
  * Creates the directory (0700) if missing and locks it. NULL and one line in
@@ -40,6 +41,12 @@ int state_load_exposed(const struct state *state,
     struct ctl_expose exposed[CTL_EXPOSE_MAX], size_t *n);
 int state_save_exposed(
     const struct state *state, const struct ctl_expose *exposed, size_t n);
+
+/* Of a rotation over the mesh; zeros without a file. */
+void state_load_rotation(const struct state *state, bool hardened,
+    struct rotate_mesh_record *record);
+int state_save_rotation(const struct state *state, bool hardened,
+    const struct rotate_mesh_record *record);
 
 /*
  * What IPAM keeps, whose bytes are not looked into. To be freed; NULL with

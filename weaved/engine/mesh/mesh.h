@@ -214,6 +214,9 @@ void mesh_reauth_finished(struct mesh *mesh,
     const struct imsg_reauth_finished *finished, uint64_t now);
 /* Re-authenticates every connection of ours, within REAUTH_JITTER. */
 void mesh_reauth_all(struct mesh *mesh, uint64_t now);
+/* All others in the topology; version of our connection, 0: none. */
+void mesh_each_peer(const struct mesh *mesh,
+    void (*emit)(void *arg, uint64_t name, uint32_t version), void *arg);
 /* To the peer's parent, if the session's connection is up. */
 void mesh_parent_send(
     struct mesh *mesh, uint32_t session, const uint8_t *bytes, size_t len);

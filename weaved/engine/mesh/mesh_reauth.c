@@ -58,6 +58,22 @@ mesh_reauth_finished(struct mesh *mesh,
 }
 
 void
+mesh_each_peer(const struct mesh *mesh,
+    void (*emit)(void *arg, uint64_t name, uint32_t version), void *arg)
+{
+	const struct topology_peer *peer;
+	const struct connection *conn;
+
+	for (peer = topology_first(mesh->topology); peer != NULL;
+	     peer = topology_next(peer)) {
+		if (peer->name == mesh->conf.name)
+			continue;
+		conn = mesh_connection_to(mesh, peer->name);
+		emit(arg, peer->name, conn == NULL ? 0 : conn->version);
+	}
+}
+
+void
 mesh_parent_send(
     struct mesh *mesh, uint32_t session, const uint8_t *bytes, size_t len)
 {
