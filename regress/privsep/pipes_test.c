@@ -158,7 +158,7 @@ ATF_TC_BODY(no_type_of_any_size, tc)
 	struct pair pair = pair_new(NET_ENCRYPTED);
 
 	pair_start(&pair, PAIR_MTU);
-	for (uint32_t type = 0; type <= IMSG_TYPE_MAX; type += 7) {
+	for (uint32_t type = 0; type <= IMSG_TYPE_MAX; type += 16) {
 		struct takeover it = taken(pair.a, "control");
 
 		takeover_send(it.parent, type, zeros, sizeof(zeros));

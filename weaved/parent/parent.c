@@ -416,6 +416,7 @@ parent_host_ready(void)
 		parent_start_engine(engine);
 	parent_link(PROC_ENGINE, PROC_CONTROL);
 	parent_link(PROC_HTTP, PROC_CONTROL);
+	parent_link(PROC_KUBE, PROC_CONTROL);
 	parent_send_processes();
 	if (!parent.started)
 		parent_started();
