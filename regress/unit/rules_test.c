@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "weaved/local.h"
 #include "weaved/netcfg/rules.h"
 
 #define BEGIN                                                          \
@@ -122,22 +123,22 @@ ATF_TC_BODY(ranges, tc)
 {
 	struct imsg_local local = {.on = 1};
 
-	ATF_CHECK(rules_local_ok(&local));
+	ATF_CHECK(local_ranges_ok(&local));
 	local.on = 2;
-	ATF_CHECK(!rules_local_ok(&local));
+	ATF_CHECK(!local_ranges_ok(&local));
 	local.on = 0;
 	for (uint32_t i = 0; i < LOCAL_RANGES_MAX; i++) {
 		local.ranges[i].start = 2 * i;
 		local.ranges[i].end = 2 * i + 1;
 	}
 	local.n = LOCAL_RANGES_MAX + 1;
-	ATF_CHECK(!rules_local_ok(&local));
+	ATF_CHECK(!local_ranges_ok(&local));
 	local.n = LOCAL_RANGES_MAX;
-	ATF_CHECK(rules_local_ok(&local));
+	ATF_CHECK(local_ranges_ok(&local));
 	local.ranges[7].end = local.ranges[7].start;
-	ATF_CHECK(!rules_local_ok(&local));
+	ATF_CHECK(!local_ranges_ok(&local));
 	local.ranges[7].end = local.ranges[8].start + 1;
-	ATF_CHECK(!rules_local_ok(&local));
+	ATF_CHECK(!local_ranges_ok(&local));
 }
 
 ATF_TC_WITHOUT_HEAD(names);

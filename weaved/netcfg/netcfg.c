@@ -3,6 +3,7 @@
 
 #include "common/log.h"
 #include "weaved/child.h"
+#include "weaved/local.h"
 #include "weaved/netcfg/links.h"
 #include "weaved/netcfg/netcfg.h"
 #include "weaved/netcfg/nft.h"
@@ -100,7 +101,7 @@ handle_local(void *arg, struct imsg *imsg)
 
 	(void)arg;
 	memcpy(&it.local, imsg->data, sizeof(it.local));
-	if (!rules_local_ok(&it.local))
+	if (!local_ranges_ok(&it.local))
 		fatalx("ranges refused");
 	if (it.done && !it.begun && !apply_rules(error))
 		log_error("%s", error);

@@ -20,22 +20,6 @@ rules_name_ok(const char *bridge)
 	return bridge[0] != '\0' && bridge[strspn(bridge, letters)] == '\0';
 }
 
-bool
-rules_local_ok(const struct imsg_local *local)
-{
-	uint32_t last = 0;
-
-	if (local->n > LOCAL_RANGES_MAX || local->on > 1)
-		return false;
-	for (size_t i = 0; i < local->n; i++) {
-		if (local->ranges[i].start < last ||
-		    local->ranges[i].start >= local->ranges[i].end)
-			return false;
-		last = local->ranges[i].end;
-	}
-	return true;
-}
-
 const char *
 rules_table(const char *bridge, char buf[RULES_TABLE_MAX])
 {

@@ -19,8 +19,6 @@ struct rules {
 
 /* Letters, digits, dot, underscore and dash: no other name gets into rules. */
 bool rules_name_ok(const char *bridge);
-/* Ascending, disjoint, none of them empty, and no more than there can be? */
-bool rules_local_ok(const struct imsg_local *local);
 /* "weaved-weave"; returns buf. */
 const char *rules_table(const char *bridge, char buf[RULES_TABLE_MAX]);
 /*

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "common/log.h"
-#include "weaved/netcfg/rules.h"
+#include "weaved/local.h"
 #include "weaved/parent/parent_internal.h"
 
 #define ASKED_MAX 8 /* requests under way */
@@ -219,7 +219,7 @@ parent_handle_ipam_owned(void *arg, struct imsg *imsg)
 	struct imsg_local owned;
 
 	memcpy(&owned, imsg->data, sizeof(owned));
-	if (!rules_local_ok(&owned)) {
+	if (!local_ranges_ok(&owned)) {
 		spawn_distrust(arg);
 		return;
 	}
