@@ -178,7 +178,8 @@ struct ctl_connection {
 	uint8_t weaved; /* the peer runs this suite */
 	uint8_t has_key; /* a password is set: what follows of keys holds */
 	uint8_t slot; /* enum ctl_slot: the password that it fitted */
-	uint32_t rtt; /* least of the last minutes, microseconds; 0: not known */
+	uint32_t
+	    rtt; /* least of the last minutes, microseconds; 0: not known */
 	char cause[CTL_CAUSE_MAX]; /* why not established, or empty */
 	uint64_t packets_sent;
 	uint64_t packets_received;

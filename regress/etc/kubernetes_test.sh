@@ -163,14 +163,16 @@ image_body() {
 		ldd "$WEAVED_BUILDDIR/$program" |
 		    sed -n 's,.*/lib\([a-z]*\)[-0-9.]*so.*,\1,p'
 	done | sort -u >libraries
-	for library in $(grep -E '^(event|sodium|yaml|jansson|bsd|seccomp|nl|nftables)$' \
-	    libraries); do
+	grep -E '^(event|sodium|yaml|jansson|bsd|seccomp|nl|nftables)$' \
+	    libraries >ours
+	while read -r library; do
 		atf_check -o match:"lib$library" cat "$file"
-	done
+	done <ours
 	atf_check -o match:libcurl4 cat "$file"
-	for path in $(sed -n 's/^COPY \(etc[^ ]*\) .*/\1/p' "$file"); do
+	sed -n 's/^COPY \(etc[^ ]*\) .*/\1/p' "$file" >paths
+	while read -r path; do
 		atf_check test -e "$WEAVED_SRCDIR/$path"
-	done
+	done <paths
 	atf_check -o match:libevent-dev make -s -C "$WEAVED_SRCDIR" print-deps
 }
 

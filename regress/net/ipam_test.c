@@ -196,8 +196,7 @@ ATF_TC_BODY(reset, tc)
 	NET_WAIT(40, owned(b, b) == 128);
 	ctl(a, "reset");
 	ATF_CHECK_EQ_MSG(0, status, "%s", output);
-	ATF_CHECK_MSG(
-	    strstr(output, "128 IPs given to") != NULL, "%s", output);
+	ATF_CHECK_MSG(strstr(output, "128 IPs given to") != NULL, "%s", output);
 	NET_WAIT(40, owned(b, b) == 256);
 	NET_WAIT(20, (status = host_ended(a)) != -1);
 	ATF_CHECK_EQ(0, status);

@@ -19,8 +19,8 @@ parent_answer_id(uint32_t id, const char *error)
 		end.status = 1;
 		strlcpy(end.text, error, sizeof(end.text));
 	}
-	spawn_send(parent.procs[PROC_CONTROL], IMSG_END, id, -1, &end,
-	    sizeof(end));
+	spawn_send(
+	    parent.procs[PROC_CONTROL], IMSG_END, id, -1, &end, sizeof(end));
 }
 
 static void

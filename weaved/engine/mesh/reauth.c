@@ -278,8 +278,7 @@ reauth_text(const struct reauth *reauth)
 	    [KX3_DONE] = "refused by the peer",
 	    [KX3_PASSWORD] = "password mismatch, says the peer",
 	    [KX3_FAILURES] = "refused by the peer: too many failures",
-	    [KX3_BUSY] = "refused by the peer: too many key exchanges at a "
-			 "time, or it took too long",
+	    [KX3_BUSY] = "refused by the peer: too many at a time, or too late",
 	    [KX3_NAME] = "refused by the peer: another name",
 	};
 
